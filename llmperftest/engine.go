@@ -1,0 +1,305 @@
+package llmperftest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+// An Engine is a continuous-batching inference engine: one batch of sequences,
+// each of which gets one token a step; a step takes longer the more sequences
+// run; a request waits until it fits into the batch and into the KV cache. The
+// zero Engine is a small, healthy one.
+type Engine struct {
+	MaxBatch        int           // sequences that run at once (max_num_seqs); default 32
+	StepBase        time.Duration // a decode step takes StepBase, …; default 15ms
+	StepPerSequence time.Duration // … and this much more for each running sequence; default 250µs
+	PrefillRate     float64       // prompt tokens read per second, before a sequence's first step; default 20,000
+
+	KVTokens   int           // prompt and output tokens that all running sequences may hold together; 0 for no limit
+	MaxQueue   int           // requests that may wait; one more is shed. 0 for no limit, NoQueue for none
+	ShedStatus int           // status of a shed request: 429 or 503; default 429
+	RetryAfter time.Duration // told to a shed request, in whole seconds; default 1s
+
+	Output Lengths // output tokens of an answer, cut at the request's max_tokens; default Fixed(100)
+	Jitter float64 // standard deviation of a step's time, as a share of it; at most 0.5; default 0
+	Seed   uint64  // everything random derives from it
+}
+
+// NoQueue, as [Engine].MaxQueue, sheds every request that does not fit at once.
+const NoQueue = -1
+
+// grain is the width of the time grid; the engine acts at the last nanosecond
+// of a grain, and clients that want runs to repeat act earlier in it.
+const grain = 20 * time.Microsecond
+
+func (e Engine) withDefaults() Engine {
+	if e.MaxBatch == 0 {
+		e.MaxBatch = 32
+	}
+	if e.StepBase == 0 {
+		e.StepBase = 15 * time.Millisecond
+	}
+	if e.StepPerSequence == 0 {
+		e.StepPerSequence = 250 * time.Microsecond
+	}
+	if e.PrefillRate == 0 {
+		e.PrefillRate = 20_000
+	}
+	if e.ShedStatus == 0 {
+		e.ShedStatus = 429
+	}
+	if e.RetryAfter == 0 {
+		e.RetryAfter = time.Second
+	}
+	if e.Output == nil {
+		e.Output = Fixed(100)
+	}
+	return e
+}
+
+func (e Engine) validate() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if e.MaxBatch < 1 {
+		wrong("Engine.MaxBatch is %d: want at least 1 sequence, or 0 for 32", e.MaxBatch)
+	}
+	if e.StepBase < 0 || e.StepPerSequence < 0 {
+		wrong("Engine.StepBase is %v and StepPerSequence %v: want positive times, or 0 for the defaults", e.StepBase, e.StepPerSequence)
+	}
+	if e.PrefillRate < 0 {
+		wrong("Engine.PrefillRate is %v: want prompt tokens per second, or 0 for 20,000", e.PrefillRate)
+	}
+	if e.KVTokens < 0 {
+		wrong("Engine.KVTokens is %d: want a number of tokens, or 0 for no limit", e.KVTokens)
+	}
+	if e.MaxQueue < NoQueue {
+		wrong("Engine.MaxQueue is %d: want a number of requests, 0 for no limit, or NoQueue", e.MaxQueue)
+	}
+	if e.ShedStatus != 429 && e.ShedStatus != 503 {
+		wrong("Engine.ShedStatus is %d: want 429 or 503", e.ShedStatus)
+	}
+	if e.Jitter < 0 || e.Jitter > 0.5 {
+		wrong("Engine.Jitter is %v: want a share of the step time from 0 to 0.5", e.Jitter)
+	}
+	return errors.Join(errs...)
+}
+
+// step is the time of a decode step of a batch.
+func (e Engine) step(batch int) time.Duration {
+	return e.StepBase + time.Duration(batch)*e.StepPerSequence
+}
+
+// Latency is the mean latency of requests from the given number of users, each
+// of which thinks for the given time between them, when the engine is in its
+// steady state and nothing is shed. With L the latency, Z the think time, T the
+// mean output length and b = N·L/(L+Z) sequences running, L = prefill +
+// T·step(b) as long as b fits the batch; past that the engine completes
+// MaxBatch/(T·step(MaxBatch)) requests a second and L = N/that − Z.
+func (e Engine) Latency(users int, think time.Duration) time.Duration {
+	e = e.withDefaults()
+	n, z, tokens := float64(users), think.Seconds(), e.Output.mean()
+	step := func(b float64) float64 { return e.StepBase.Seconds() + b*e.StepPerSequence.Seconds() }
+	latency := tokens * step(1)
+	for range 1000 {
+		latency = tokens * step(n*latency/(latency+z))
+	}
+	if n*latency/(latency+z) > float64(e.MaxBatch) {
+		latency = n*tokens*step(float64(e.MaxBatch))/float64(e.MaxBatch) - z
+	}
+	return time.Duration(latency * float64(time.Second))
+}
+
+var errShed = errors.New("the queue is full")
+
+// A sequence is one request in the engine.
+type sequence struct {
+	ctx     context.Context
+	record  *record
+	arrived time.Time
+	order   int64 // of arrival, to part requests of one instant
+	prompt  int
+	limit   int // max_tokens; 0 for none
+
+	output    int // tokens to give, drawn when the sequence is admitted
+	prefill   time.Duration
+	generated int
+
+	tokens chan int   // the number of tokens so far generated; closed after the last
+	result chan error // nil once admitted, or why not
+}
+
+func (s *sequence) kv() int { return s.prompt + s.output }
+
+// An engine runs an Engine: one goroutine steps the batch.
+type engine struct {
+	Engine
+	mu      sync.Mutex
+	arrived []*sequence // since the stepper last looked
+	count   int64
+	wake    chan struct{}
+	stop    chan struct{}
+	done    chan struct{}
+}
+
+func newEngine(e Engine) *engine {
+	g := &engine{Engine: e, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	go g.run()
+	return g
+}
+
+// close ends the stepper; sequences inside get no more tokens.
+func (g *engine) close() {
+	close(g.stop)
+	<-g.done
+}
+
+// submit puts a request before the engine.
+func (g *engine) submit(s *sequence) {
+	g.mu.Lock()
+	g.count++
+	s.order = g.count
+	s.arrived = time.Now()
+	g.arrived = append(g.arrived, s)
+	g.mu.Unlock()
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run steps the batch while there is one, and sleeps until the next request
+// otherwise.
+func (g *engine) run() {
+	defer close(g.done)
+	var waiting, running []*sequence
+	kv := 0
+	steps := uint64(0)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	now := time.Now()
+	for {
+		if len(running)+len(waiting) == 0 {
+			select {
+			case <-g.wake:
+			case <-g.stop:
+				return
+			}
+			// What arrives at one instant is admitted together: settle first.
+			now = slot(time.Now())
+			if !g.sleep(timer, now) {
+				return
+			}
+		}
+		waiting = g.take(waiting, len(running))
+		var prefill time.Duration
+		waiting, running, kv, prefill = g.admit(waiting, running, kv)
+		if len(running) == 0 {
+			continue
+		}
+		steps++
+		now = slot(now.Add(prefill + g.jittered(g.step(len(running)), steps)))
+		if !g.sleep(timer, now) {
+			return
+		}
+		running, kv = g.give(running, kv)
+		waiting = slices.DeleteFunc(waiting, func(s *sequence) bool { return s.ctx.Err() != nil })
+	}
+}
+
+// slot is the engine's own instant at or after t.
+func slot(t time.Time) time.Time {
+	into := time.Duration(t.UnixNano() % int64(grain))
+	return t.Add(grain - 1 - into)
+}
+
+func (g *engine) sleep(timer *time.Timer, until time.Time) bool {
+	timer.Reset(time.Until(until))
+	select {
+	case <-timer.C:
+		return true
+	case <-g.stop:
+		return false
+	}
+}
+
+func (g *engine) jittered(d time.Duration, step uint64) time.Duration {
+	if g.Jitter == 0 {
+		return d
+	}
+	r := rand.New(rand.NewPCG(g.Seed^0x6a697474, step))
+	return time.Duration(float64(d) * math.Exp(g.Jitter*r.NormFloat64()))
+}
+
+// take moves what has arrived into the queue, first come first, and sheds what
+// the queue does not hold.
+func (g *engine) take(waiting []*sequence, running int) []*sequence {
+	g.mu.Lock()
+	arrived := g.arrived
+	g.arrived = nil
+	g.mu.Unlock()
+	slices.SortStableFunc(arrived, func(a, b *sequence) int {
+		if c := a.arrived.Compare(b.arrived); c != 0 {
+			return c
+		}
+		return int(a.order - b.order)
+	})
+	for _, s := range arrived {
+		r := rand.New(rand.NewPCG(g.Seed, uint64(s.record.number)))
+		s.output = max(1, g.Output.draw(r))
+		if s.limit > 0 {
+			s.output = min(s.output, s.limit)
+		}
+		s.prefill = time.Duration(float64(s.prompt) / g.PrefillRate * float64(time.Second))
+		room := max(0, g.MaxBatch-running) + max(0, g.MaxQueue)
+		if g.MaxQueue != 0 && len(waiting) >= room || g.KVTokens > 0 && s.kv() > g.KVTokens {
+			s.result <- errShed
+			continue
+		}
+		s.tokens = make(chan int, s.output)
+		waiting = append(waiting, s)
+	}
+	return waiting
+}
+
+// admit moves waiting sequences into the batch, in order, as far as they fit.
+func (g *engine) admit(waiting, running []*sequence, kv int) ([]*sequence, []*sequence, int, time.Duration) {
+	var prefill time.Duration
+	for len(waiting) > 0 && len(running) < g.MaxBatch {
+		s := waiting[0]
+		if g.KVTokens > 0 && kv+s.kv() > g.KVTokens {
+			break
+		}
+		waiting = waiting[1:]
+		kv += s.kv()
+		prefill += s.prefill
+		running = append(running, s)
+		s.result <- nil
+	}
+	return waiting, running, kv, prefill
+}
+
+// give hands every running sequence a token; those that are complete, or whose
+// client has gone, leave the batch.
+func (g *engine) give(running []*sequence, kv int) ([]*sequence, int) {
+	kept := running[:0]
+	for _, s := range running {
+		if s.ctx.Err() == nil {
+			s.generated++
+			s.tokens <- s.generated
+			if s.generated < s.output {
+				kept = append(kept, s)
+				continue
+			}
+		}
+		close(s.tokens)
+		kv -= s.kv()
+	}
+	clear(running[len(kept):])
+	return kept, kv
+}

@@ -1,0 +1,79 @@
+package llmperftest
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// A Request is the server's own record of one request: the truth that a
+// client's measurements can be held against.
+type Request struct {
+	Number       int       // 0-based, in order of arrival
+	Path         string    // /v1/chat/completions
+	Model        string    // asked for
+	Stream       bool      // whether the answer was to be streamed
+	PromptTokens int       // as reported in usage
+	Arrived      time.Time // the request's body was read
+	Chunks       []Chunk   // of a streamed answer: the chunks with tokens
+	Ended        time.Time // the handler was through with the answer
+	OutputTokens int       // written to the client, or in the answer as a whole
+	Status       int       // HTTP status; 0 if none was sent
+	Outcome      Outcome
+	Fault        string // the fault that hit it; "" for none
+}
+
+// A Chunk is one chunk of a streamed answer.
+type Chunk struct {
+	At     time.Time // just before it was written
+	Tokens int
+}
+
+// An Outcome says how a request ended on the server's side.
+type Outcome string
+
+// The outcomes of requests.
+const (
+	Completed Outcome = "completed" // the whole answer was written
+	Shed      Outcome = "shed"      // the waiting queue was full
+	Cancelled Outcome = "cancelled" // the client went away
+	Faulted   Outcome = "faulted"   // a fault ended it
+	Refused   Outcome = "refused"   // the request itself was wrong
+)
+
+// A record is a Request being written.
+type record struct {
+	number int
+	Request
+}
+
+// A ledger holds all records.
+type ledger struct {
+	mu      sync.Mutex
+	arrived int
+	ended   []Request
+}
+
+func (l *ledger) begin(path string) *record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := &record{number: l.arrived, Request: Request{Number: l.arrived, Path: path, Arrived: time.Now()}}
+	l.arrived++
+	return r
+}
+
+func (l *ledger) end(r *record) {
+	r.Ended = time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = append(l.ended, r.Request)
+}
+
+// requests returns the records of requests that have ended, by number.
+func (l *ledger) requests() []Request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := slices.Clone(l.ended)
+	slices.SortFunc(all, func(a, b Request) int { return a.Number - b.Number })
+	return all
+}
