@@ -1,0 +1,261 @@
+package llmperf_test
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"llmperf.dev/llmperf"
+	"llmperf.dev/llmperftest"
+)
+
+// hold is one step of so many users.
+func hold(users int, d time.Duration) llmperf.StepProfile {
+	return llmperf.StepProfile{StepUsers: users, StepTime: d, MaxUsers: users}
+}
+
+var quick = llmperftest.Engine{StepBase: 2 * time.Millisecond, StepPerSequence: 10 * time.Microsecond, MaxBatch: 64, Output: llmperftest.Uniform(5, 15)}
+
+func target(s *llmperftest.Server) llmperf.OpenAI {
+	return llmperf.OpenAI{BaseURL: s.URL + "/v1", Model: "fake", Client: s.Client()}
+}
+
+func TestTokensAndTimesAgreeWithTheServersOwnRecord(t *testing.T) {
+	engine := quick
+	engine.StepBase = 10 * time.Millisecond
+	server := llmperftest.NewServer(t, engine)
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+		Target: target(server), Profile: hold(50, 4*time.Second), Warmup: time.Second, Timeout: 10 * time.Second,
+	})
+	require.NoError(t, err)
+	step := res.Steps[0]
+	require.Zero(t, step.Failed, "%v %v", step.Failures, step.Examples)
+	require.Greater(t, step.Requests, 300)
+
+	from, until := res.Started.Add(step.From), res.Started.Add(step.Until)
+	var ttft, itl []time.Duration
+	tokens, requests := 0, 0
+	for _, r := range server.Requests() {
+		if r.Outcome != llmperftest.Completed || r.Arrived.Before(from) || !r.Arrived.Before(until) {
+			continue
+		}
+		requests++
+		tokens += r.OutputTokens
+		first, last := r.Chunks[0].At, r.Chunks[len(r.Chunks)-1].At
+		ttft = append(ttft, first.Sub(r.Arrived))
+		itl = append(itl, last.Sub(first)/time.Duration(r.OutputTokens-1))
+	}
+	// A request sent just before an edge of the step may arrive just after it.
+	assert.InDelta(t, requests, step.Requests, 2)
+	assert.InDelta(t, tokens, step.OutputTokens, 30)
+
+	slices.Sort(ttft)
+	slices.Sort(itl)
+	at := func(d []time.Duration, p float64) time.Duration { return d[int(math.Ceil(p*float64(len(d))))-1] }
+	t.Logf("TTFT p50 %v, server %v; p99 %v, server %v", step.TTFT.P50, at(ttft, .5), step.TTFT.P99, at(ttft, .99))
+	t.Logf("ITL p50 %v, server %v; p99 %v, server %v", step.ITL.P50, at(itl, .5), step.ITL.P99, at(itl, .99))
+	assert.InDelta(t, at(ttft, .5).Seconds(), step.TTFT.P50.Seconds(), 0.001, "TTFT p50")
+	assert.InDelta(t, at(ttft, .99).Seconds(), step.TTFT.P99.Seconds(), 0.005, "TTFT p99")
+	assert.InDelta(t, at(itl, .5).Seconds(), step.ITL.P50.Seconds(), 0.001, "ITL p50")
+	assert.InDelta(t, at(itl, .99).Seconds(), step.ITL.P99.Seconds(), 0.005, "ITL p99")
+}
+
+func TestEveryRequestOfARunIsCountedOnce(t *testing.T) {
+	server := llmperftest.NewServer(t, quick)
+	server.Fail(llmperftest.Status(503).Every(7), llmperftest.CutMidStream(2).Every(11))
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{Target: target(server), Profile: hold(10, time.Second), Warmup: llmperf.NoWarmup, Think: llmperf.Constant(10 * time.Millisecond)})
+	require.NoError(t, err)
+	from, until := res.Started.Add(res.Steps[0].From), res.Started.Add(res.Steps[0].Until)
+	sent, failed := 0, 0
+	for _, r := range server.Requests() {
+		if !r.Arrived.Before(from) && r.Arrived.Before(until) {
+			sent++
+			if r.Fault != "" {
+				failed++
+			}
+		}
+	}
+	total := 0
+	for _, n := range res.Steps[0].Failures {
+		total += n
+	}
+	assert.Equal(t, res.Steps[0].Failed, total, "failures by class add up")
+	assert.InDelta(t, sent, res.Steps[0].Requests, 2, "requests at the edges of the step may fall on either side")
+	assert.InDelta(t, failed, res.Steps[0].Failed, 2)
+}
+
+func TestEachFaultLandsInItsClass(t *testing.T) {
+	rows := []struct {
+		name   string
+		fault  llmperftest.Fault
+		class  string
+		reason string
+	}{
+		{"status 429", llmperftest.Status(429), "status 429", "statuses are counted by code"},
+		{"status 500", llmperftest.Status(500), "status 500", "statuses are counted by code"},
+		{"reset", llmperftest.Reset(), "reset", "the connection broke before the response began"},
+		{"cut", llmperftest.CutMidStream(2), "truncated", "the connection broke within the response"},
+		{"error event", llmperftest.ErrorEvent(1), "in_band_error", "the status was a success and the stream was not"},
+		{"malformed", llmperftest.Malformed(1), "malformed", "half a JSON object is no chunk"},
+		{"hang", llmperftest.Hang(), "timeout", "the scenario's timeout ends it"},
+		{"stall", llmperftest.Stall(2, time.Minute), "timeout", "a stall longer than the timeout is one"},
+		{"empty", llmperftest.Empty(), "empty", "an answer without content is no success"},
+		{"no terminator", llmperftest.NoTerminator(), "truncated", "a clean end of the body is not the end of the answer"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			server := llmperftest.NewServer(t, quick)
+			server.Fail(row.fault.Every(2))
+			res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+				Target: target(server), Profile: hold(4, 800*time.Millisecond), Warmup: llmperf.NoWarmup,
+				Think: llmperf.Constant(5 * time.Millisecond), Timeout: 150 * time.Millisecond,
+			})
+			require.NoError(t, err)
+			require.Positive(t, res.Total.Failed, "%d requests", res.Total.Requests)
+			assert.Equal(t, map[string]int{row.class: res.Total.Failed}, res.Total.Failures, row.reason)
+			assert.NotEmpty(t, res.Total.Examples)
+		})
+	}
+}
+
+func TestAServerThatIsDownEndsTheRunAtOnce(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	begin := time.Now()
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+		Target: llmperf.OpenAI{BaseURL: server.URL + "/v1", Model: "any"}, Profile: hold(10, time.Hour),
+	})
+	require.ErrorContains(t, err, "connection refused")
+	require.NotNil(t, res, "what was measured is not lost")
+	assert.Positive(t, res.Warmup.Failures["connect"])
+	assert.Less(t, time.Since(begin), 15*time.Second)
+}
+
+func TestACancelledRunKeepsWhatItMeasured(t *testing.T) {
+	server := llmperftest.NewServer(t, quick)
+	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+	defer cancel()
+	res, err := llmperf.Measure(ctx, llmperf.Scenario{Target: target(server), Profile: hold(5, time.Hour), Warmup: 200 * time.Millisecond, Think: llmperf.Constant(5 * time.Millisecond)})
+	require.ErrorContains(t, err, "aborted")
+	require.Len(t, res.Steps, 1)
+	assert.Positive(t, res.Steps[0].Requests)
+	assert.NotEmpty(t, res.Aborted)
+}
+
+// saturating is an engine whose answers take twice as long when more than
+// about 4 users share it.
+var saturating = llmperftest.Engine{MaxBatch: 4, StepBase: 4 * time.Millisecond, StepPerSequence: time.Microsecond, Output: llmperftest.Fixed(10)}
+
+func TestSaturationIsFoundWhereTheEngineSaturates(t *testing.T) {
+	server := llmperftest.NewServer(t, saturating)
+	think := 10 * time.Millisecond
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+		Target: target(server), Profile: llmperf.StepProfile{StepUsers: 4, StepTime: 2500 * time.Millisecond, MaxUsers: 16},
+		Warmup: 200 * time.Millisecond, Think: llmperf.Constant(think),
+	})
+	require.NoError(t, err)
+	require.Less(t, saturating.Latency(8, think), 2*saturating.Latency(4, think), "the truth: 8 users do not saturate it")
+	require.Greater(t, saturating.Latency(12, think), 2*saturating.Latency(4, think), "the truth: 12 users saturate it")
+	assert.True(t, res.Saturation.Found)
+	assert.Equal(t, 12, res.Saturation.Users)
+	for _, o := range res.Check(llmperf.NoSaturationBelow(16)) {
+		assert.Equal(t, llmperf.Fail, o.Verdict, o.Message)
+	}
+	for _, o := range res.Check(llmperf.NoSaturationBelow(4)) {
+		assert.NotEqual(t, llmperf.Fail, o.Verdict, o.Message)
+	}
+}
+
+func TestAHealthyServiceDoesNotSaturate(t *testing.T) {
+	server := llmperftest.NewServer(t, quick)
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+		Target: target(server), Profile: llmperf.StepProfile{StepUsers: 5, StepTime: 2 * time.Second, MaxUsers: 10},
+		Warmup: 200 * time.Millisecond, Think: llmperf.Constant(10 * time.Millisecond),
+	})
+	require.NoError(t, err)
+	assert.False(t, res.Saturation.Found)
+	for _, o := range res.Check(llmperf.NoSaturationBelow(10)) {
+		assert.Equal(t, llmperf.Pass, o.Verdict, o.Message)
+	}
+}
+
+func TestTooFewRequestsAreInconclusiveAndSayHowManyItTakes(t *testing.T) {
+	server := llmperftest.NewServer(t, quick)
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{Target: target(server), Profile: hold(2, 500*time.Millisecond), Warmup: llmperf.NoWarmup})
+	require.NoError(t, err)
+	o := res.Check(llmperf.TTFT.P99Below(time.Second))[0]
+	assert.Equal(t, llmperf.Inconclusive, o.Verdict)
+	assert.Contains(t, o.Message, "from 299 successful requests on")
+}
+
+func TestWholeAnswersHaveNoTokenTimes(t *testing.T) {
+	server := llmperftest.NewServer(t, quick)
+	plain := target(server)
+	plain.NoStream = true
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{Target: plain, Profile: hold(2, 500*time.Millisecond), Warmup: llmperf.NoWarmup})
+	require.NoError(t, err)
+	require.Zero(t, res.Total.Failed, "%v", res.Total.Examples)
+	assert.Zero(t, res.Total.TTFT.N)
+	assert.Positive(t, res.Total.OutputTokens)
+}
+
+func TestAnyHTTPEndpointCanBeLoaded(t *testing.T) {
+	rows := []struct {
+		name, kind, body string
+		tokens           int
+		class            string
+		reason           string
+	}{
+		{"json", "application/json", `{"answer": "yes"}`, 0, "", "a whole body has no tokens"},
+		{"sse", "text/event-stream", "data: a\n\ndata: b\n\ndata: [DONE]\n\n", 2, "", "[DONE] is no token"},
+		{"ndjson", "application/x-ndjson", "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n", 3, "", "a line is a token"},
+		{"error member", "application/json", `{"error": "no model"}`, 0, "in_band_error", "a success says no error"},
+		{"not json", "application/json", `{"answer": `, 0, "malformed", "the body says it is JSON"},
+		{"nothing", "application/json", ``, 0, "empty", "an empty body answers nothing"},
+		{"cut line", "application/x-ndjson", "{\"a\":1}\n{\"a\":", 1, "truncated", "the last line is not whole"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			svc := llmperftest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", row.kind)
+				w.Write([]byte(row.body))
+			}))
+			res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+				Target: llmperf.HTTP{Client: svc.Client(), New: func(ctx context.Context, _ *llmperf.Call) (*http.Request, error) {
+					return http.NewRequestWithContext(ctx, "GET", svc.URL, nil)
+				}},
+				Profile: hold(1, 200*time.Millisecond), Warmup: llmperf.NoWarmup, Think: llmperf.Constant(40 * time.Millisecond),
+			})
+			if row.class != "" {
+				require.ErrorContains(t, err, "all of the first", "a service that never answers well is not loaded on")
+				assert.Equal(t, map[string]int{row.class: res.Total.Failed}, res.Total.Failures, row.reason)
+				return
+			}
+			require.NoError(t, err)
+			assert.Zero(t, res.Total.Failed, "%v", res.Total.Examples)
+			assert.Equal(t, row.tokens*res.Total.Requests, res.Total.OutputTokens, row.reason)
+		})
+	}
+}
+
+func TestAPanickingTargetFailsItsRequestAndNothingElse(t *testing.T) {
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+		Target: llmperf.TargetFunc(func(_ context.Context, c *llmperf.Call) error {
+			if c.Number()%2 == 1 {
+				panic("oops")
+			}
+			return nil
+		}),
+		Profile: hold(2, 200*time.Millisecond), Warmup: llmperf.NoWarmup, Think: llmperf.Constant(5 * time.Millisecond),
+	})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int{"target": res.Total.Failed}, res.Total.Failures)
+	assert.Contains(t, res.Total.Examples[0], "e2e_test.go:")
+}

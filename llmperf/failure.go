@@ -1,0 +1,124 @@
+package llmperf
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+
+	"llmperf.dev/llmperf/internal/record"
+)
+
+// A FailureClass says why a request failed.
+type FailureClass string
+
+// The classes of failure. Step and result count failures by class; those of
+// class status are counted by code, as "status 503".
+const (
+	FailConnect   FailureClass = "connect"       // no connection: refused, unreachable, unknown name
+	FailTLS       FailureClass = "tls"           // TLS handshake or certificate
+	FailTimeout   FailureClass = "timeout"       // the scenario's per-request timeout passed
+	FailReset     FailureClass = "reset"         // the connection broke before the response began
+	FailStatus    FailureClass = "status"        // an HTTP status that is not a success
+	FailTruncated FailureClass = "truncated"     // the response broke off before its end
+	FailMalformed FailureClass = "malformed"     // the response is not what its protocol says
+	FailInBand    FailureClass = "in_band_error" // an error reported inside a successful response
+	FailEmpty     FailureClass = "empty"         // a complete answer without content
+	FailTarget    FailureClass = "target"        // any other error of the target, or its panic
+	// FailUnfinished counts requests still in flight when the run had to end.
+	// Targets don't return it.
+	FailUnfinished FailureClass = "unfinished"
+)
+
+var recordClasses = map[FailureClass]record.Class{
+	FailConnect: record.Connect, FailTLS: record.TLS, FailTimeout: record.Timeout, FailReset: record.Reset,
+	FailStatus: record.Status, FailTruncated: record.Truncated, FailMalformed: record.Malformed, FailInBand: record.InBand,
+	FailEmpty: record.Empty, FailTarget: record.Target, FailUnfinished: record.Unfinished,
+}
+
+// A Failure is an error that says under which class a request is to be
+// counted. Targets return it; its text appears in reports as an example, so it
+// must hold nothing secret.
+type Failure struct {
+	Class  FailureClass
+	Status int // the HTTP status, for FailStatus
+	Err    error
+}
+
+// Error returns the class and what went wrong.
+func (f *Failure) Error() string {
+	name := string(f.Class)
+	if f.Class == FailStatus {
+		name = fmt.Sprintf("status %d", f.Status)
+	}
+	if f.Err == nil {
+		return name
+	}
+	return name + ": " + f.Err.Error()
+}
+
+// Unwrap returns the underlying error.
+func (f *Failure) Unwrap() error { return f.Err }
+
+func failf(class FailureClass, format string, args ...any) *Failure {
+	return &Failure{Class: class, Err: fmt.Errorf(format, args...)}
+}
+
+// classify finds the class of a target's error. ctx is the request's.
+func classify(ctx context.Context, err error, began bool) (record.Class, int) {
+	var failure *Failure
+	switch {
+	case err == nil:
+		return record.OK, 0
+	case errors.Is(context.Cause(ctx), errRunOver):
+		return record.Unfinished, 0
+	case errors.Is(context.Cause(ctx), context.DeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return record.Timeout, 0
+	case errors.As(err, &failure):
+		if class, ok := recordClasses[failure.Class]; ok {
+			return class, failure.Status
+		}
+		return record.Target, 0
+	case isTLS(err):
+		return record.TLS, 0
+	case isConnect(err):
+		return record.Connect, 0
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		if began {
+			return record.Truncated, 0
+		}
+		return record.Reset, 0
+	case isTimeout(err):
+		return record.Timeout, 0
+	default:
+		return record.Target, 0
+	}
+}
+
+func isTLS(err error) bool {
+	var (
+		header    tls.RecordHeaderError
+		alert     tls.AlertError
+		verify    *tls.CertificateVerificationError
+		authority x509.UnknownAuthorityError
+		hostname  x509.HostnameError
+		invalid   x509.CertificateInvalidError
+	)
+	return errors.As(err, &header) || errors.As(err, &alert) || errors.As(err, &verify) ||
+		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
+}
+
+func isConnect(err error) bool {
+	var op *net.OpError
+	var dns *net.DNSError
+	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}

@@ -1,0 +1,404 @@
+package llmperf
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"llmperf.dev/llmperf/internal/load"
+	"llmperf.dev/llmperf/internal/record"
+)
+
+// Measure runs a scenario's load and returns what was measured, without a test
+// around it: use [Result.Check] to judge it. Cancelling ctx ends the run. The
+// result of a run that ended early holds what was measured until then, and
+// comes with an error that says why; only a scenario that cannot be run at all
+// has no result.
+func Measure(ctx context.Context, s Scenario) (*Result, error) {
+	s = s.withDefaults()
+	if err := s.validate(); err != nil {
+		return nil, fmt.Errorf("llmperf: %w", err)
+	}
+	m := newMeasurement(s, func(event) {})
+	res := m.run(ctx)
+	if res.Aborted != "" {
+		return res, fmt.Errorf("llmperf: the run was aborted: %s", res.Aborted)
+	}
+	return res, nil
+}
+
+const (
+	tick          = 500 * time.Millisecond // how often samples are collected
+	drainTick     = 20 * time.Millisecond  // the same while only the last requests are awaited
+	progressEvery = 5 * time.Second
+	hopelessAfter = 3 // failed requests of every user, without a success by any, that end a run
+	leaveLimit    = 10 * time.Second
+)
+
+// An event tells a run's reporter what happened: one field is set.
+type event struct {
+	progress *progress
+	step     *Step // complete: all its requests are home
+}
+
+// A measurement is one run of a scenario. One goroutine steers it: it moves the
+// load from step to step, collects samples and tells the reporter.
+type measurement struct {
+	scenario Scenario
+	report   func(event)
+	// unmeasurable says, of what the warm-up saw, why going on would be vain.
+	unmeasurable func(warm Stats) error
+
+	clock  load.Clock
+	crowd  *load.Crowd
+	warmup *bucket
+	steps  []*stepRun
+	told   int // steps[:told] were reported complete
+	recent []record.Sample
+	users  map[int32]*tally
+
+	timeline []Window
+	nextView time.Duration
+	counts   struct{ requests, failed int }
+	aborted  string
+}
+
+// A stepRun is a step while it runs and its requests come home.
+type stepRun struct {
+	Step
+	bucket *bucket
+}
+
+// A tally is what became of one user's requests, as far as it matters to
+// whether a run is hopeless.
+type tally struct {
+	failed int
+	last   string
+}
+
+func newMeasurement(s Scenario, report func(event)) *measurement {
+	return &measurement{scenario: s, report: report, unmeasurable: func(Stats) error { return nil }, users: map[int32]*tally{}}
+}
+
+// run drives the load to its end and sums up.
+func (m *measurement) run(ctx context.Context) *Result {
+	requests, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(errRunOver)
+	m.clock = load.StartClock()
+	m.crowd = load.NewCrowd(requests, m.clock, load.Config{NewUser: m.newUser, Think: func(u, n int) time.Duration {
+		return m.scenario.Think.after(m.scenario.Seed, u, n)
+	}})
+	m.nextView = windowEvery
+	now := m.runSteps(ctx)
+	m.drain(ctx)
+	end(errRunOver)
+	m.crowd.Kill()
+	if !m.crowd.Wait(leaveLimit) {
+		m.abort("a target did not return within %v of its context's end; it must honour ctx", leaveLimit)
+	}
+	m.collect()
+	m.countPending()
+	m.tell(true)
+	if client, ok := m.scenario.Target.(interface{ closeIdle() }); ok {
+		client.closeIdle()
+	}
+	return m.result(now)
+}
+
+// runSteps runs the warm-up and every step, and returns when the last ended.
+func (m *measurement) runSteps(ctx context.Context) time.Duration {
+	begin, running := time.Duration(0), 0
+	for {
+		next, ok := m.scenario.Profile.Next(m.done())
+		if !ok {
+			return begin
+		}
+		if err := next.validate(); err != nil {
+			m.abort("the profile asked for %v", err)
+			return begin
+		}
+		if len(m.steps) == 0 {
+			if warm := m.scenario.Warmup; warm > 0 {
+				m.warmup = newBucket(0, warm, next.Users)
+				m.crowd.Resize(next.Users, 0, min(next.spawnTime(next.Users), warm/2))
+				running = next.Users
+				if !m.wait(ctx, warm) {
+					return m.clock.Now()
+				}
+				begin = warm
+				if err := m.unmeasurable(m.warmup.stats()); err != nil {
+					m.abort("%v", err)
+					return begin
+				}
+			}
+		}
+		change := next.Users - running
+		step := &stepRun{Step: Step{Index: len(m.steps), Name: next.name(), Load: next, Begin: begin, From: begin + next.unmeasured(change), Until: begin + next.Hold}}
+		step.bucket = newBucket(step.From, step.Until, next.Users)
+		m.steps = append(m.steps, step)
+		m.crowd.Resize(next.Users, begin, next.spawnTime(max(change, 0)))
+		running = next.Users
+		if !m.wait(ctx, step.Until) {
+			step.Until = max(min(step.Until, m.clock.Now()), step.From)
+			step.bucket.until = step.Until
+			return m.clock.Now()
+		}
+		begin = step.Until
+	}
+}
+
+// wait collects samples until the given time. It returns false if the run is
+// to end before.
+func (m *measurement) wait(ctx context.Context, until time.Duration) bool {
+	for {
+		now := m.clock.Now()
+		if now >= until {
+			m.collect()
+			return true
+		}
+		if !m.pause(ctx, min(until, (now/tick+1)*tick)) {
+			m.collect()
+			m.abort("%v", context.Cause(ctx))
+			return false
+		}
+		m.collect()
+		m.tell(false)
+		if m.hopeless() {
+			return false
+		}
+	}
+}
+
+// pause sleeps until the given time, or until ctx ends: then it returns false.
+func (m *measurement) pause(ctx context.Context, until time.Duration) bool {
+	timer := time.NewTimer(until - m.clock.Now())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// drain waits, with the load kept up, until every measured request has come
+// home or had its time. After an abort it waits a second at most.
+func (m *measurement) drain(ctx context.Context) {
+	if len(m.steps) == 0 {
+		return
+	}
+	measured := m.steps[len(m.steps)-1].Until
+	limit := m.clock.Now() + m.scenario.Timeout + time.Second
+	if m.aborted != "" {
+		limit = m.clock.Now() + time.Second
+	}
+	for !m.crowd.HomeBefore(measured) && m.clock.Now() < limit {
+		next := (m.clock.Now()/drainTick + 1) * drainTick
+		if m.aborted != "" {
+			m.pause(context.WithoutCancel(ctx), next)
+		} else if !m.pause(ctx, next) {
+			m.abort("%v", context.Cause(ctx))
+			limit = m.clock.Now() + time.Second
+		}
+		m.collect()
+		m.tell(false)
+	}
+}
+
+// countPending counts what is in flight for ever as unfinished.
+func (m *measurement) countPending() {
+	now := int64(m.clock.Now())
+	m.crowd.Pending(func(user int, sent time.Duration) {
+		m.file(&record.Sample{User: int32(user), Sent: int64(sent), End: now, Class: record.Unfinished, Detail: "the target did not return"})
+	})
+}
+
+func (m *measurement) abort(format string, args ...any) {
+	if m.aborted == "" {
+		m.aborted = fmt.Sprintf(format, args...)
+	}
+}
+
+// newUser makes what a user does for each of its requests.
+func (m *measurement) newUser(u int, r *record.Recorder) func(context.Context, int, time.Duration) {
+	c := &Call{clock: m.clock, rec: r, seed: m.scenario.Seed}
+	// Half a grain lets an answer that comes on the dot be in time.
+	timeout := m.scenario.Timeout + load.Grain/2
+	return func(ctx context.Context, n int, sent time.Duration) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		c.begin(u, n, sent)
+		err := send(ctx, m.scenario.Target, c)
+		c.sample.End = int64(m.clock.Now())
+		if err == nil && ctx.Err() != nil && c.sample.End-c.sample.Sent > int64(timeout) {
+			err = ctx.Err()
+		}
+		if err != nil {
+			c.sample.Class, c.sample.Status = failureOf(ctx, err, c.sample.FirstByte > 0)
+			c.sample.Detail = describe(redact(err, ""))
+		}
+		r.Add(c.sample)
+	}
+}
+
+func failureOf(ctx context.Context, err error, began bool) (record.Class, int16) {
+	class, status := classify(ctx, err, began)
+	return class, int16(status)
+}
+
+// send calls the target; its panic becomes an error with the place.
+func send(ctx context.Context, t Target, c *Call) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = failf(FailTarget, "the target panicked: %v, %s", r, panicPlace(debug.Stack()))
+		}
+	}()
+	return t.Send(ctx, c)
+}
+
+// panicPlace finds the file and line of the function that panicked.
+func panicPlace(stack []byte) string {
+	_, after, _ := strings.Cut(string(stack), "panic(")
+	lines := strings.Split(after, "\n")
+	if len(lines) < 4 {
+		return "at an unknown place"
+	}
+	place, _, _ := strings.Cut(strings.TrimSpace(lines[3]), " ")
+	return "at " + place
+}
+
+// collect takes in what the users have published.
+func (m *measurement) collect() { m.crowd.Drain(m.file) }
+
+// file puts a sample where it belongs.
+func (m *measurement) file(s *record.Sample) {
+	m.counts.requests++
+	t := m.users[s.User]
+	if t == nil {
+		t = new(tally)
+		m.users[s.User] = t
+	}
+	if s.Class == record.OK {
+		t.failed = -1 << 30
+	} else {
+		m.counts.failed++
+		t.failed++
+		t.last = s.Detail
+	}
+	m.recent = append(m.recent, *s)
+	m.recent[len(m.recent)-1].Gaps = nil
+	sent := time.Duration(s.Sent)
+	if m.warmup != nil && sent < m.warmup.until {
+		m.warmup.add(s)
+		return
+	}
+	for i := len(m.steps) - 1; i >= 0; i-- {
+		if step := m.steps[i]; sent >= step.Begin {
+			if sent >= step.From && sent < step.Until {
+				step.bucket.add(s)
+			}
+			return
+		}
+	}
+}
+
+// hopeless ends a run in which nothing works: no request has succeeded, and
+// every user has seen several fail.
+func (m *measurement) hopeless() bool {
+	if m.counts.requests == 0 || m.counts.failed < m.counts.requests || len(m.users) < m.crowd.Running() {
+		return false
+	}
+	last := ""
+	for _, t := range m.users {
+		if t.failed < hopelessAfter {
+			return false
+		}
+		last = max(last, t.last)
+	}
+	m.abort("all of the first %d requests failed: %s", m.counts.requests, last)
+	return true
+}
+
+// done is the steps that have ended, as a profile sees them.
+func (m *measurement) done() []Step {
+	steps := make([]Step, len(m.steps))
+	for i, step := range m.steps {
+		steps[i] = step.Step
+		if i >= m.told {
+			steps[i].Stats = step.bucket.stats()
+			m.crowd.Pending(func(_ int, sent time.Duration) {
+				if sent >= step.From && sent < step.Until {
+					steps[i].Unfinished++
+				}
+			})
+		}
+	}
+	return steps
+}
+
+// tell reports steps that are complete, or all that are left, and the progress.
+func (m *measurement) tell(all bool) {
+	now := m.clock.Now()
+	for m.told < len(m.steps) {
+		step := m.steps[m.told]
+		if !all {
+			if now < step.Until || !m.crowd.HomeBefore(step.Until) {
+				break
+			}
+			m.collect()
+		}
+		step.Stats = step.bucket.stats()
+		m.told++
+		whole := step.Step
+		m.report(event{step: &whole})
+	}
+	if now >= m.nextView && !all {
+		at := m.nextView
+		m.nextView += windowEvery
+		begin, users := time.Duration(0), m.crowd.Running()
+		if len(m.steps) > 0 {
+			begin = m.steps[len(m.steps)-1].Begin
+		}
+		slices.SortStableFunc(m.recent, func(a, b record.Sample) int { return int(a.End - b.End) })
+		w := view(m.recent, at, begin, users)
+		m.timeline = append(m.timeline, w)
+		m.recent = slices.DeleteFunc(m.recent, func(s record.Sample) bool {
+			return time.Duration(s.End) <= at-windowWidth && time.Duration(s.End) <= begin
+		})
+		m.report(event{progress: &progress{Window: w, inFlight: m.crowd.InFlight(), requests: m.counts.requests, failed: m.counts.failed}})
+	}
+}
+
+// result sums the run up.
+func (m *measurement) result(elapsed time.Duration) *Result {
+	res := &Result{
+		Schema: SchemaVersion, Target: fmt.Sprint(nameOf(m.scenario.Target)), Seed: m.scenario.Seed,
+		Started: m.clock.Start().UTC().Round(0), Aborted: m.aborted, Elapsed: max(elapsed, m.clock.Now()),
+		Timeline: m.timeline, scenario: m.scenario,
+	}
+	if m.warmup != nil {
+		res.Warmup = m.warmup.stats()
+	}
+	var all []record.Sample
+	gaps, span := record.NewHistogram(), time.Duration(0)
+	for _, step := range m.steps {
+		res.Steps = append(res.Steps, step.Step)
+		all = append(all, step.bucket.samples...)
+		gaps.Merge(step.bucket.gaps)
+		span += step.Until - step.From
+	}
+	res.Total = sumUp(all, gaps, span, 0)
+	res.Saturation = locateSaturation(res.Steps, m.scenario)
+	return res
+}
+
+// nameOf describes a target for reports.
+func nameOf(t Target) string {
+	if s, ok := t.(fmt.Stringer); ok {
+		return s.String()
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", t), "*")
+}

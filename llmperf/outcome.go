@@ -1,0 +1,178 @@
+package llmperf
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"llmperf.dev/llmperf/internal/stats"
+)
+
+// A Verdict says what a run proves about an SLO.
+type Verdict string
+
+// The verdicts, at the scenario's confidence.
+const (
+	Pass         Verdict = "pass"         // even the upper bound is within the limit
+	Fail         Verdict = "fail"         // even the lower bound is past the limit
+	Inconclusive Verdict = "inconclusive" // the limit lies within the bounds, or there are too few requests for any
+)
+
+// The units of an outcome's figures.
+const (
+	seconds   = "s"
+	ratio     = "x"
+	share     = ""
+	perSecond = "1/s"
+)
+
+// An Outcome is the verdict on one SLO: of one step, or of all steps in scope.
+type Outcome struct {
+	Name    string  `json:"name"`           // of the SLO: ttft_p95
+	Step    string  `json:"step,omitempty"` // the step's name; "" for the whole run
+	Verdict Verdict `json:"verdict"`
+	Want    string  `json:"want"`    // the SLO in words: TTFT p95 < 800 ms
+	Message string  `json:"message"` // the verdict in one sentence, with wanted, seen, interval and n
+
+	Seen       float64 `json:"seen"`            // estimate, in Unit
+	Low        float64 `json:"low"`             // its lower bound; 0 claims nothing
+	High       float64 `json:"high,omitempty"`  // its upper bound; 0 if there is none
+	Unit       string  `json:"unit"`            // "s", "x", "1/s", or "" for a share
+	N          int     `json:"n"`               // requests it rests on
+	Confidence float64 `json:"confidence"`      // of each bound
+	Guard      bool    `json:"guard,omitempty"` // a pass is no proof: nothing was refuted
+}
+
+// Assert reports a failed outcome as a failure of t the way testify does, with
+// the caller's place, and returns whether the outcome is no failure.
+func (o Outcome) Assert(t assert.TestingT, msgAndArgs ...any) bool {
+	if h, ok := t.(interface{ Helper() }); ok {
+		h.Helper()
+	}
+	if o.Verdict == Fail {
+		return assert.Fail(t, o.Message, msgAndArgs...)
+	}
+	return true
+}
+
+// outcome begins an outcome of c; s is nil for the whole run. Bounds of unit
+// seconds come in nanoseconds.
+func (c check) outcome(s *Step, j judge, b stats.Interval, unit string, n int) Outcome {
+	scale := 1.0
+	if unit == seconds {
+		scale = float64(time.Second)
+	}
+	o := Outcome{
+		Name: c.name, Want: c.want, Verdict: Inconclusive, Unit: unit, N: n, Confidence: j.pass,
+		Seen: b.Estimate / scale, Low: b.Low / scale, High: b.High / scale,
+	}
+	if math.IsInf(o.High, 1) {
+		o.High = 0
+	}
+	if math.IsInf(o.Seen, 1) {
+		o.Seen = math.MaxFloat64
+	}
+	if s != nil {
+		o.Step = s.Name
+	}
+	return o
+}
+
+// sentence writes the verdict down.
+func (o *Outcome) sentence(subject string) {
+	where := ""
+	if o.Step != "" {
+		where = " at " + strings.Replace(o.Step, "users=", "", 1) + " users"
+	}
+	said := strings.ToUpper(string(o.Verdict))
+	if o.Guard {
+		said = "NOT REFUTED"
+	}
+	o.Message = fmt.Sprintf("%s%s: %s, want %s: %s (n=%s, %s confidence)",
+		subject, where, o.figures(), o.Want[strings.IndexAny(o.Want, "<>"):], said, count(o.N), percent(o.Confidence))
+}
+
+// more adds what the reader should know beside the verdict.
+func (o *Outcome) more(text string) {
+	if text != "" {
+		o.Message += "; " + text
+	}
+}
+
+// figures are the estimate and its bounds: 912 ms [870 ms, 967 ms].
+func (o *Outcome) figures() string {
+	if o.N == 0 {
+		return "nothing measured"
+	}
+	high := "no upper bound"
+	if o.High > 0 {
+		high = quantity(o.High, o.Unit)
+	}
+	low := "no lower bound"
+	if o.Low > 0 || o.Unit == share {
+		low = quantity(o.Low, o.Unit)
+	}
+	return fmt.Sprintf("%s [%s, %s]", quantity(o.Seen, o.Unit), low, high)
+}
+
+func quantity(v float64, unit string) string {
+	switch unit {
+	case seconds:
+		return duration(time.Duration(v * float64(time.Second)))
+	case ratio:
+		return fmt.Sprintf("%.2fx", v)
+	case perSecond:
+		return fmt.Sprintf("%.2f/s", v)
+	default:
+		return percent(v)
+	}
+}
+
+// duration is d to three digits.
+func duration(d time.Duration) string {
+	switch {
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.3g ms", float64(d)/1e6)
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.0f ms", float64(d)/1e6)
+	default:
+		return fmt.Sprintf("%.3g s", d.Seconds())
+	}
+}
+
+// percent is a share to three digits.
+func percent(v float64) string { return fmt.Sprintf("%.3g %%", v*100) }
+
+// count is n with separated thousands.
+func count(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// failureList names the failures of s by class, the most frequent first.
+func failureList(s *Stats) string {
+	if s.Failed == 0 {
+		return ""
+	}
+	var names []string
+	for name := range s.Failures {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if s.Failures[a] != s.Failures[b] {
+			return s.Failures[b] - s.Failures[a]
+		}
+		return strings.Compare(a, b)
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d %s", s.Failures[name], name)
+	}
+	return "failures: " + strings.Join(names, ", ")
+}

@@ -1,0 +1,101 @@
+package llmperf
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// plan says what is wrong with a run before anything is sent.
+func plan(s Scenario, checks []check, deadline time.Time) error {
+	errs := []error{s.validate()}
+	if len(checks) == 0 {
+		errs = append(errs, errors.New("no SLOs: want at least one, such as llmperf.TailRatioBelow(2), or llmperf.Measure for measuring alone"))
+	}
+	for _, c := range checks {
+		if c.err != nil {
+			errs = append(errs, c.err)
+		} else if r, ok := s.Target.(interface{ reports(Metric) bool }); ok && c.metric != "" && !r.reports(c.metric) {
+			errs = append(errs, fmt.Errorf("%s: the target %v never reports %s; let it stream, or judge latency instead", c.name, nameOf(s.Target), c.metric.title()))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	p, ok := s.Profile.(planner)
+	if !ok {
+		return nil
+	}
+	steps := p.plan()
+	return errors.Join(checkScopes(steps, checks), checkDeadline(s, steps, deadline))
+}
+
+// checkScopes refuses SLOs that no step could answer.
+func checkScopes(steps []Load, checks []check) error {
+	var errs []error
+	least, most := steps[0].Users, 0
+	for _, l := range steps {
+		least, most = min(least, l.Users), max(most, l.Users)
+	}
+	for _, c := range checks {
+		if c.users > 0 && c.users < least {
+			errs = append(errs, fmt.Errorf("%s is limited to steps of at most %d users, and the smallest step has %d: raise the limit, or use smaller steps", c.name, c.users, least))
+		} else if c.reach > most {
+			errs = append(errs, fmt.Errorf("%s: no step is loaded to %d users; the highest has %d: raise the profile's users, or lower the SLO's", c.name, c.reach, most))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkDeadline refuses a run that cannot end before the test's deadline.
+func checkDeadline(s Scenario, steps []Load, deadline time.Time) error {
+	total := max(0, s.Warmup)
+	for _, l := range steps {
+		total += l.Hold
+	}
+	if deadline.IsZero() || time.Until(deadline) > total+deadlineMargin {
+		return nil
+	}
+	need := (total + s.Timeout + 2*deadlineMargin).Round(time.Minute) + time.Minute
+	return fmt.Errorf("the profile takes %v with its warm-up, and the test's deadline is in %v: run go test with -timeout %v, or shorten the profile",
+		total, time.Until(deadline).Round(time.Second), need)
+}
+
+// plannedSteps is how many steps a profile has. Of one that decides as it goes
+// twenty are assumed, which is cautious for most.
+func plannedSteps(p Profile) int {
+	if known, ok := p.(planner); ok {
+		return len(known.plan())
+	}
+	return 20
+}
+
+// measurable says which SLOs are on metrics that the warm-up's successful
+// requests did not report, so that a run need not go on for nothing.
+func measurable(checks []check, warm Stats) error {
+	if warm.Succeeded() == 0 {
+		return nil
+	}
+	var errs []error
+	for _, c := range checks {
+		if c.metric != "" && c.metric.of(&warm).N == 0 {
+			errs = append(errs, fmt.Errorf("%s cannot be judged: the target never reported %s in the %s successful requests of the warm-up", c.name, c.metric.title(), count(warm.Succeeded())))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// uniqueNames gives checks of one name, such as one SLO with two limits in two
+// scopes, names of their own.
+func uniqueNames(checks []check) []check {
+	checks = slices.Clone(checks)
+	seen := map[string]int{}
+	for i := range checks {
+		name := checks[i].name
+		if seen[name]++; seen[name] > 1 {
+			checks[i].name = fmt.Sprintf("%s_%d", name, seen[name])
+		}
+	}
+	return checks
+}

@@ -1,0 +1,88 @@
+package llmperf
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+// A progress is the state of a run at one moment.
+type progress struct {
+	Window
+	inFlight, requests, failed int
+}
+
+// line is the progress as one line of output.
+func (p *progress) line(s Scenario) string {
+	left := ""
+	if known, ok := s.Profile.(planner); ok {
+		total := max(0, s.Warmup)
+		for _, l := range known.plan() {
+			total += l.Hold
+		}
+		left = fmt.Sprintf(", %v left", max(0, total-p.At).Round(time.Second))
+	}
+	return fmt.Sprintf("%6v  %d users, %d in flight, %.1f requests/s, last 10 s: p50 %s p95 %s, %d of %s failed%s",
+		p.At.Round(time.Second), p.Users, p.inFlight, p.RPS, orDash(p.P50), orDash(p.P95), p.failed, count(p.requests), left)
+}
+
+func orDash(d time.Duration) string {
+	if d == 0 {
+		return "–"
+	}
+	return duration(d)
+}
+
+// stepLine sums a step up in one line.
+func stepLine(s *Step, j judge) string {
+	tail, failures := s.TailHealth(j.pass), s.FailureHealth(j.pass)
+	return fmt.Sprintf("%s: %s requests, %.1f/s, latency p50 %s p95 %s p99 %s, TTFT p95 %s, p99/p50 %.2f (%s), %s failed (%s)",
+		s.Name, count(s.Requests), s.RPS, orDash(s.Latency.P50), orDash(s.Latency.P95), orDash(s.Latency.P99), orDash(s.TTFT.P95), s.TailRatio, tail, percent(s.FailureRate), failures)
+}
+
+// stepAttrs puts a step's figures out as test attributes.
+func stepAttrs(t *testing.T, s *Step) {
+	for _, a := range []struct {
+		key   string
+		value any
+	}{
+		{"requests", s.Requests}, {"failed", s.Failed}, {"rps", fmt.Sprintf("%.3f", s.RPS)},
+		{"latency_p50", s.Latency.P50}, {"latency_p95", s.Latency.P95}, {"latency_p99", s.Latency.P99},
+		{"ttft_p50", s.TTFT.P50}, {"ttft_p95", s.TTFT.P95}, {"itl_p95", s.ITL.P95},
+		{"output_tokens_per_second", fmt.Sprintf("%.1f", s.OutputTokensPerSecond)}, {"tail_ratio", fmt.Sprintf("%.3f", s.TailRatio)},
+	} {
+		t.Attr("llmperf."+a.key, fmt.Sprint(a.value))
+	}
+}
+
+// table is the run's steps and what saturation was found, as text.
+func table(r *Result) string {
+	if len(r.Steps) == 0 {
+		return "no step was measured\n"
+	}
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "step\trequests\tfailed\trps\tp50\tp95\tp99\tmax\tTTFT p95\tITL p95\ttokens/s\tp99/p50\tin flight\t")
+	row := func(name string, s *Stats) {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%.1f\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.2f\t%.1f\t\n", name, s.Requests, percent(s.FailureRate), s.RPS,
+			orDash(s.Latency.P50), orDash(s.Latency.P95), orDash(s.Latency.P99), orDash(s.Latency.Max), orDash(s.TTFT.P95), orDash(s.ITL.P95),
+			s.OutputTokensPerSecond, s.TailRatio, s.InFlight)
+	}
+	for i := range r.Steps {
+		row(r.Steps[i].Name, &r.Steps[i].Stats)
+	}
+	row("total", &r.Total)
+	w.Flush()
+	if r.Total.Failed > 0 {
+		fmt.Fprintf(&text, "%s\n", failureList(&r.Total))
+		for _, example := range r.Total.Examples {
+			fmt.Fprintf(&text, "  for example: %s\n", example)
+		}
+	}
+	if r.Saturation.Found {
+		fmt.Fprintf(&text, "saturated at %d users (%s)\n", r.Saturation.Users, bracket(r.Saturation))
+	}
+	return text.String()
+}

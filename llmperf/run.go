@@ -1,0 +1,269 @@
+package llmperf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// deadlineMargin is kept free before the test's deadline, for reports.
+const deadlineMargin = 10 * time.Second
+
+// Run puts the scenario's load on its target in real time and judges it. Every
+// step is a subtest, with a subtest for each SLO, reported as soon as the
+// step's last request is in while the load goes on; what is judged over all
+// steps follows at the end:
+//
+//	TestCapacity/users=50/tail_ratio
+//	TestCapacity/users=50/ttft_p95
+//	TestCapacity/saturation
+//
+// A failed SLO fails its subtest, and one on which the evidence is too thin is
+// skipped with the reason, what was seen, and what would decide it. Figures go
+// out as test attributes, and result.json into the test's artifact directory
+// and into the folder that the environment variable LLMPERF_OUT names.
+//
+// A scenario or SLO that cannot work fails the test before any load. A run that
+// is aborted fails the test too, after reporting what was measured.
+func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
+	t.Helper()
+	s = s.withDefaults()
+	checks := uniqueNames(SLOs(slos).checks())
+	deadline, limited := t.Deadline()
+	if !limited {
+		deadline = time.Time{}
+	}
+	if err := plan(s, checks, deadline); err != nil {
+		t.Fatalf("llmperf: nothing was sent, since this cannot work:\n%s", indent(err))
+	}
+	if os.Getenv("LLMPERF_OUT") != "" {
+		if err := os.MkdirAll(os.Getenv("LLMPERF_OUT"), 0o777); err != nil {
+			t.Fatalf("llmperf: LLMPERF_OUT: %v", err)
+		}
+	}
+
+	ctx, cancel := t.Context(), func() {}
+	if limited {
+		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-deadlineMargin), errors.New("the test's deadline is near: give go test a longer -timeout"))
+	}
+	defer cancel()
+
+	events := make(chan event, 4096) // more than the steps of any run; progress is dropped rather than waited for
+	results := make(chan *Result, 1)
+	m := newMeasurement(s, func(e event) {
+		if e.step != nil {
+			events <- e
+			return
+		}
+		select {
+		case events <- e:
+		default:
+		}
+	})
+	m.unmeasurable = func(warm Stats) error { return measurable(checks, warm) }
+	go func() {
+		defer close(events)
+		results <- m.run(ctx)
+	}()
+
+	j := newJudge(s.Confidence, plannedSteps(s.Profile))
+	var outcomes []Outcome
+	for e := range events {
+		switch {
+		case e.progress != nil:
+			fmt.Fprintln(t.Output(), e.progress.line(s))
+		case e.step != nil:
+			outcomes = append(outcomes, reportStep(t, e.step, checks, j)...)
+		}
+	}
+	res := <-results
+	res.Name = t.Name()
+	res.Outcomes = append(outcomes, reportRun(t, res, checks, j)...)
+	conclude(t, res)
+	return res
+}
+
+// Check judges the result by SLOs: one outcome for each step in an SLO's scope,
+// and one for what is judged over all of them. An SLO that cannot be judged,
+// such as one on a metric that was never measured, is an outcome with verdict
+// fail that says so.
+func (r *Result) Check(slos ...SLO) []Outcome {
+	checks := uniqueNames(SLOs(slos).checks())
+	j := newJudge(r.scenario.Confidence, len(r.Steps))
+	var outcomes []Outcome
+	for i := range r.Steps {
+		for _, c := range checks {
+			if c.step != nil && c.covers(&r.Steps[i]) {
+				outcomes = append(outcomes, judgeStep(c, &r.Steps[i], j))
+			}
+		}
+	}
+	for _, c := range checks {
+		if c.run != nil || c.err != nil || len(r.inScope(c)) == 0 {
+			outcomes = append(outcomes, judgeRun(c, r, j))
+		}
+	}
+	return outcomes
+}
+
+func (r *Result) inScope(c check) []Step {
+	var steps []Step
+	for i := range r.Steps {
+		if c.covers(&r.Steps[i]) {
+			steps = append(steps, r.Steps[i])
+		}
+	}
+	return steps
+}
+
+// refused is the outcome of a check that cannot be judged.
+func refused(c check, step, why string) Outcome {
+	return Outcome{Name: c.name, Step: step, Want: c.want, Verdict: Fail, Message: fmt.Sprintf("%s cannot be judged: %s", c.name, why)}
+}
+
+func judgeStep(c check, s *Step, j judge) Outcome {
+	switch {
+	case c.err != nil:
+		return refused(c, s.Name, c.err.Error())
+	case c.metric != "" && s.Succeeded() > 0 && c.metric.of(&s.Stats).N == 0:
+		return refused(c, s.Name, fmt.Sprintf("the target never reported %s in %s successful requests", c.metric.title(), count(s.Succeeded())))
+	}
+	return c.step(s, j)
+}
+
+func judgeRun(c check, r *Result, j judge) Outcome {
+	steps := r.inScope(c)
+	reached := 0
+	for i := range steps {
+		reached = max(reached, steps[i].Load.Users)
+	}
+	switch {
+	case c.err != nil:
+		return refused(c, "", c.err.Error())
+	case len(steps) == 0:
+		return refused(c, "", fmt.Sprintf("no step in its scope, of at most %d users, was measured", c.users))
+	case r.reached() < c.reach:
+		o := refused(c, "", fmt.Sprintf("no step was loaded to %d users; the highest had %d", c.reach, r.reached()))
+		return o
+	}
+	return c.run(r, steps, j)
+}
+
+func (r *Result) reached() int {
+	most := 0
+	for i := range r.Steps {
+		most = max(most, r.Steps[i].Load.Users)
+	}
+	return most
+}
+
+// reportStep makes the subtests of a step.
+func reportStep(t *testing.T, s *Step, checks []check, j judge) []Outcome {
+	t.Helper()
+	var outcomes []Outcome
+	t.Run(s.Name, func(t *testing.T) {
+		t.Helper()
+		t.Log(stepLine(s, j))
+		stepAttrs(t, s)
+		if s.Requests == 0 {
+			t.Errorf("no request was sent while this step was measured (%v): make it longer than a user's think time and answer take", s.Until-s.From)
+			return
+		}
+		if s.Succeeded() == 0 {
+			t.Errorf("none of the step's %s requests succeeded; %s; for example: %s", count(s.Requests), failureList(&s.Stats), strings.Join(s.Examples, "; "))
+		}
+		for _, c := range checks {
+			if c.step != nil && c.covers(s) {
+				o := judgeStep(c, s, j)
+				outcomes = append(outcomes, o)
+				reportOutcome(t, o)
+			}
+		}
+	})
+	return outcomes
+}
+
+// reportRun makes the subtests of what is judged over all steps.
+func reportRun(t *testing.T, res *Result, checks []check, j judge) []Outcome {
+	t.Helper()
+	var outcomes []Outcome
+	if len(res.Steps) == 0 {
+		return nil
+	}
+	for _, c := range checks {
+		if c.run != nil {
+			o := judgeRun(c, res, j)
+			outcomes = append(outcomes, o)
+			reportOutcome(t, o)
+		}
+	}
+	return outcomes
+}
+
+// reportOutcome makes the subtest of one outcome.
+func reportOutcome(t *testing.T, o Outcome) {
+	t.Helper()
+	t.Run(o.Name, func(t *testing.T) {
+		t.Helper()
+		t.Attr("llmperf.verdict", string(o.Verdict))
+		t.Attr("llmperf.want", o.Want)
+		t.Attr("llmperf.seen", o.figures())
+		t.Attr("llmperf.n", fmt.Sprint(o.N))
+		t.Attr("llmperf.confidence", fmt.Sprint(o.Confidence))
+		switch o.Verdict {
+		case Fail:
+			t.Error(o.Message)
+		case Inconclusive:
+			t.Skip(o.Message)
+		default:
+			t.Log(o.Message)
+		}
+	})
+}
+
+// conclude ends the test: table, files, and what went wrong with the run.
+func conclude(t *testing.T, res *Result) {
+	t.Helper()
+	fmt.Fprint(t.Output(), table(res))
+	for _, dir := range []string{t.ArtifactDir(), os.Getenv("LLMPERF_OUT")} {
+		if dir == "" {
+			continue
+		}
+		path, err := res.write(dir)
+		if err != nil {
+			t.Errorf("llmperf: %v", err)
+			continue
+		}
+		t.Attr("llmperf.result", path)
+	}
+	passed, failed, open := tallyOutcomes(res.Outcomes)
+	summary := fmt.Sprintf("%d verdicts: %d pass, %d fail, %d inconclusive", len(res.Outcomes), passed, failed, open)
+	t.Attr("llmperf.verdicts", summary)
+	t.Log(summary)
+	switch {
+	case res.Aborted != "":
+		t.Errorf("the run was aborted: %s", res.Aborted)
+	case res.Total.Requests == 0:
+		t.Error("no request was measured, so nothing was proved")
+	}
+}
+
+func tallyOutcomes(outcomes []Outcome) (passed, failed, open int) {
+	for _, o := range outcomes {
+		switch o.Verdict {
+		case Pass:
+			passed++
+		case Fail:
+			failed++
+		default:
+			open++
+		}
+	}
+	return passed, failed, open
+}
+
+func indent(err error) string { return "  " + strings.ReplaceAll(err.Error(), "\n", "\n  ") }

@@ -1,0 +1,91 @@
+package llmperf
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// NoWarmup, as [Scenario].Warmup, measures from the first request on.
+const NoWarmup time.Duration = -1
+
+// A Scenario says what load to put on what, and how to judge it.
+type Scenario struct {
+	Target  Target        // what requests are sent to; required
+	Profile Profile       // the load, step by step; required
+	Think   Think         // pause between a user's requests; default Between(100*time.Millisecond, 500*time.Millisecond)
+	Warmup  time.Duration // unmeasured start at the first step's load, before the profile begins; default 30s; NoWarmup for none
+	Timeout time.Duration // per request; one past it is a failure; default 2m
+	Seed    uint64        // everything random derives from it; default 1
+
+	Confidence float64 // of every verdict, one-sided, between 0.5 and 1; default 0.95
+
+	// A step is saturated if its p95 is proved to exceed SaturationRatio times the
+	// baseline's, or its failure rate to exceed SaturationFailures.
+	SaturationRatio    float64 // default 2
+	SaturationFailures float64 // default 0.01
+}
+
+// withDefaults returns the scenario with every unset field filled in.
+func (s Scenario) withDefaults() Scenario {
+	if s.Think == (Think{}) {
+		s.Think = defaultThink
+	}
+	s.Warmup = orDefault(s.Warmup, 30*time.Second)
+	s.Timeout = orDefault(s.Timeout, 2*time.Minute)
+	s.Seed = orDefault(s.Seed, 1)
+	s.Confidence = orDefault(s.Confidence, 0.95)
+	s.SaturationRatio = orDefault(s.SaturationRatio, 2)
+	s.SaturationFailures = orDefault(s.SaturationFailures, 0.01)
+	return s
+}
+
+func orDefault[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// validate says everything that is wrong with a scenario that has its defaults.
+func (s Scenario) validate() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if s.Target == nil {
+		wrong("scenario.Target is nil: give it what to load, such as llmperf.OpenAI{BaseURL: …, Model: …}")
+	} else if v, ok := s.Target.(validator); ok {
+		if err := v.validate(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if s.Profile == nil {
+		wrong("scenario.Profile is nil: give it a load, such as llmperf.StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 100}")
+	} else if v, ok := s.Profile.(validator); ok {
+		if err := v.validate(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := s.Think.validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if s.Warmup < 0 && s.Warmup != NoWarmup {
+		wrong("scenario.Warmup is %v: want a positive time, or llmperf.NoWarmup", s.Warmup)
+	}
+	if s.Timeout < time.Millisecond {
+		wrong("scenario.Timeout is %v: want at least 1ms; did you mean %d*time.Second?", s.Timeout, max(1, int64(s.Timeout)))
+	}
+	if s.Confidence <= 0.5 || s.Confidence >= 1 {
+		wrong("scenario.Confidence is %v: want a share between 0.5 and 1, such as 0.95", s.Confidence)
+	}
+	if s.SaturationRatio <= 1 {
+		wrong("scenario.SaturationRatio is %v: want a multiple of the baseline's p95 above 1, such as 2", s.SaturationRatio)
+	}
+	if s.SaturationFailures <= 0 || s.SaturationFailures >= 1 {
+		wrong("scenario.SaturationFailures is %v: want a share between 0 and 1, such as 0.01 for 1 %%", s.SaturationFailures)
+	}
+	return errors.Join(errs...)
+}
+
+// A validator is a target or profile that knows when it cannot work.
+type validator interface{ validate() error }

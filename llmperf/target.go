@@ -1,0 +1,108 @@
+package llmperf
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"llmperf.dev/llmperf/internal/load"
+	"llmperf.dev/llmperf/internal/record"
+)
+
+// A Target sends one request for one user and says when tokens arrive.
+//
+// Send returns when the whole answer is in: nil for a success, an error for a
+// failure. An error that is, or wraps, a [*Failure] is counted under that
+// failure's class; a passed deadline, a refused connection, a failed TLS
+// handshake and a broken connection are recognised; anything else is of class
+// target. Send must end soon after ctx does. The Call is valid until Send
+// returns; one Call is used by one goroutine.
+//
+// A Target is shared by all users and must be safe for concurrent use.
+type Target interface {
+	Send(ctx context.Context, c *Call) error
+}
+
+// TargetFunc makes a function a [Target].
+type TargetFunc func(ctx context.Context, c *Call) error
+
+// Send calls f.
+func (f TargetFunc) Send(ctx context.Context, c *Call) error { return f(ctx, c) }
+
+// A Call is one request in flight. FirstByte and Tokens stamp the time at which
+// they are called.
+type Call struct {
+	clock  load.Clock
+	rec    *record.Recorder
+	seed   uint64
+	sample record.Sample
+	pcg    rand.PCG
+	rand   *rand.Rand
+}
+
+// User is the user that sends the request, 0-based.
+func (c *Call) User() int { return int(c.sample.User) }
+
+// Number counts the user's requests, 0-based, the warm-up's included.
+func (c *Call) Number() int { return int(c.sample.Number) }
+
+// Rand is a source of random numbers of the request's own, derived from the
+// scenario's seed, the user and the request's number: the same in every run.
+func (c *Call) Rand() *rand.Rand {
+	if c.rand == nil {
+		c.pcg.Seed(streamOf(c.seed, c.User(), c.Number(), streamCall))
+		c.rand = rand.New(&c.pcg)
+	}
+	return c.rand
+}
+
+// FirstByte says that the response began. Only the first call of a request
+// counts. Without it the request has no TTFB.
+func (c *Call) FirstByte() {
+	if c.sample.FirstByte == 0 {
+		c.sample.FirstByte = int64(c.clock.Now())
+	}
+}
+
+// Tokens says that n output tokens arrived just now, in one chunk. Call it for
+// chunks with content, reasoning or tool-call text; n below 1 is ignored.
+func (c *Call) Tokens(n int) {
+	if n < 1 {
+		return
+	}
+	now := int64(c.clock.Now())
+	if c.sample.Chunks == 0 {
+		c.sample.FirstToken = now
+		c.sample.FirstTokens = int32(n)
+	} else {
+		c.rec.Gap(now - c.sample.LastToken)
+	}
+	c.sample.LastToken = now
+	c.sample.Chunks++
+	c.sample.Tokens += int32(n)
+}
+
+// Usage says what the server counted: prompt tokens, those of them that its
+// prefix cache answered, and completion tokens. A completion count above 0
+// takes the place of the count made by [Call.Tokens].
+func (c *Call) Usage(prompt, cached, completion int) {
+	c.sample.HasUsage = true
+	c.sample.Prompt, c.sample.Cached, c.sample.Completion = int32(prompt), int32(cached), int32(completion)
+}
+
+// begin readies c for the user's n-th request.
+func (c *Call) begin(user, n int, sent time.Duration) {
+	c.sample = record.Sample{User: int32(user), Number: int32(n), Sent: int64(sent)}
+	c.rand = nil
+}
+
+// The streams of random numbers that one request has.
+const (
+	streamCall  = 0x63616c6c
+	streamThink = 0x74686e6b
+)
+
+// streamOf returns the seed of one stream of one request.
+func streamOf(seed uint64, user, number int, stream uint64) (uint64, uint64) {
+	return seed ^ stream<<32, uint64(user)<<32 | uint64(uint32(number))
+}
