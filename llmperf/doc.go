@@ -1,0 +1,96 @@
+// Package llmperf makes the performance of a service that wraps an LLM a test.
+// A test declares a load and what the service must hold under it; go test runs
+// the load and passes, fails, or says that the evidence is too thin:
+//
+//	func TestCapacity(t *testing.T) {
+//		llmperf.Run(t, llmperf.Scenario{
+//			Target:  llmperf.OpenAI{BaseURL: "http://localhost:8080/v1", Model: "llama-3.1-8b"},
+//			Profile: llmperf.StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 100},
+//		},
+//			llmperf.NoSaturationBelow(50),
+//			llmperf.UpTo(50,
+//				llmperf.TailRatioBelow(2),
+//				llmperf.FailureRateBelow(0.001),
+//				llmperf.TTFT.P95Below(800*time.Millisecond),
+//			),
+//		)
+//	}
+//
+// # Method
+//
+// An answer of an LLM takes seconds, so throughput says little; what matters is
+// whether users get their answers in about the same time, and at which load
+// that ends. Simulated users send a request, wait for the whole answer, think,
+// and send the next (a closed loop). Their number grows in steps. The start of
+// the run, the warm-up, is not measured, and neither is the start of each step,
+// while its new users begin and the service settles. Every step is judged by
+// itself: a percentile since the start of the run would blur one load into the
+// next.
+//
+// A request belongs to the step in which it was sent, whenever its answer
+// comes. None is dropped: the load goes on until the measured requests are
+// home, and what is not home when its timeout has passed is a failure.
+//
+// # Metrics
+//
+// Times are over successful requests; failures are a rate of their own.
+//
+//   - Latency: request sent → last byte.
+//   - TTFB: request sent → first byte of the response.
+//   - TTFT: request sent → first token, which is the first non-empty content,
+//     reasoning or tool-call delta. A chunk that only names the role is none.
+//   - ICL: the gap between two chunks with tokens; every gap counts.
+//   - ITL: the mean gap per token of one request, (last − first)/(tokens −
+//     tokens in the first chunk), where last and first are the times of the last
+//     and the first chunk.
+//   - TPOT: (latency − TTFT)/(tokens − 1) of one request.
+//   - Tail ratio: p99/p50 of latency within a step. Below 2 is healthy, from 2
+//     to 5 a warning, above 5 critical.
+//   - Failure rate: failed requests over all. Below 0.1 % is healthy, up to 1 %
+//     a warning, above it critical.
+//   - RPS and throughput: requests sent, and requests that succeed, per second.
+//   - In flight: the mean number of requests at the service at once.
+//
+// A percentile is the nearest rank of the sorted values: p95 of 100 values is
+// the 95th. The output tokens of a request are what the server says it counted,
+// or else the chunks. [Result].Timeline shows the run as a sliding window of
+// ten seconds beside the cumulative p95 of the step: with two or three requests
+// a window, one slow request makes the window's p95 jump, and leaves it again.
+//
+// # Verdicts
+//
+// A percentile of a few hundred requests is uncertain by itself, and a limit
+// compared with it passes and fails by luck. So every figure has bounds, each of
+// which holds with 95 % confidence unless the scenario says otherwise:
+//
+//   - pass: even the upper bound is within the limit.
+//   - fail: even the lower bound is past it. Where several steps are judged, each
+//     needs a stronger proof, so that all together fail falsely no more often
+//     than one would.
+//   - inconclusive: anything else. The subtest is skipped, with what was seen and
+//     what would decide it.
+//
+// Evidence costs requests: without any luck, an upper bound of p95 takes 59
+// successful requests, of p99 and of p99/p50 299, and a failure rate below
+// 0.1 % takes 2,995 requests without a failure, which is why failures are judged
+// over all steps together. Bounds of percentiles are order statistics (Hahn and
+// Meeker), of ratios log-MOVER (Zou and Donner 2008), of the failure rate those
+// of Clopper and Pearson.
+//
+// # Saturation
+//
+// A step is saturated if its p95 exceeds twice that of the first step, or its
+// failure rate 1 %. The first such step is located on a monotone fit over all
+// steps, and reported only if the bounds of some step from there on prove it.
+// The first step is the baseline, so give it a load that the service carries
+// with ease.
+//
+// # Results
+//
+// Run writes result.json, which is [Result] as JSON, into the test's artifact
+// directory (go test -artifacts keeps it) and into the folder that the
+// environment variable LLMPERF_OUT names. Figures are attributes of the
+// subtests, which gotestsum turns into properties in JUnit.
+//
+// Requests go where the target points. Load a service that is yours.
+package llmperf

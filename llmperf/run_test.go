@@ -1,0 +1,116 @@
+package llmperf_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"llmperf.dev/llmperf"
+)
+
+// subjects are capacity tests that a test binary of its own runs, so that what
+// Run does to its test can be looked at from outside.
+var subjects = map[string]func(t *testing.T){
+	"verdicts": func(t *testing.T) {
+		llmperf.Run(t, steady(5*time.Millisecond),
+			llmperf.Latency.P95Below(time.Second),
+			llmperf.Latency.P90Below(2*time.Millisecond),
+			llmperf.Latency.P99Below(time.Second),
+			llmperf.FailureRateBelow(0.001),
+		)
+	},
+	"no tokens": func(t *testing.T) {
+		llmperf.Run(t, steady(5*time.Millisecond), llmperf.TTFT.P95Below(time.Second))
+	},
+	"no time": func(t *testing.T) {
+		s := steady(5 * time.Millisecond)
+		s.Profile = llmperf.Stress
+		llmperf.Run(t, s, llmperf.Latency.P95Below(time.Second))
+	},
+}
+
+// steady is a scenario of 150 to 250 requests in a second and a half, each of
+// which takes at least d.
+func steady(d time.Duration) llmperf.Scenario {
+	return llmperf.Scenario{
+		Target: llmperf.TargetFunc(func(ctx context.Context, c *llmperf.Call) error {
+			time.Sleep(d)
+			c.FirstByte()
+			return ctx.Err()
+		}),
+		Profile: hold(2, 1500*time.Millisecond), Warmup: 100 * time.Millisecond, Think: llmperf.Constant(8 * time.Millisecond),
+	}
+}
+
+func TestSubject(t *testing.T) {
+	subject := subjects[os.Getenv("LLMPERF_SUBJECT")]
+	if subject == nil {
+		t.Skip("for tests that run it in a process of its own")
+	}
+	subject(t)
+}
+
+// runSubject runs a subject and returns what go test -v prints.
+func runSubject(t *testing.T, name string, env ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSubject$", "-test.v", "-test.timeout=2m")
+	cmd.Env = append(append(os.Environ(), "LLMPERF_SUBJECT="+name), env...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil {
+		require.ErrorAs(t, err, &exit, "%s", out)
+	}
+	return string(out)
+}
+
+func TestRunReportsEverySLOAsASubtest(t *testing.T) {
+	dir := t.TempDir()
+	out := runSubject(t, "verdicts", "LLMPERF_OUT="+dir)
+	for _, line := range []string{
+		`--- FAIL: TestSubject `,
+		`    --- FAIL: TestSubject/users=2 `,
+		`        --- PASS: TestSubject/users=2/latency_p95 `,
+		`        --- FAIL: TestSubject/users=2/latency_p90 `,
+		`        --- SKIP: TestSubject/users=2/latency_p99 `,
+		`        --- PASS: TestSubject/users=2/failure_rate `,
+		`    --- SKIP: TestSubject/failure_rate `,
+		`=== ATTR  TestSubject/users=2/latency_p90 llmperf.verdict fail`,
+	} {
+		assert.Contains(t, out, line)
+	}
+	sentence := regexp.MustCompile(`run_test.go:\d+: latency p90 at 2 users: \S+ ms \[\S+ ms, \S+ ms\], want < 2 ms: FAIL \(n=\d+, 95 % confidence\)`)
+	assert.Regexp(t, sentence, out, "the verdict in one sentence, with the caller's place")
+	assert.Regexp(t, `failure rate|0 of \d+ requests failed in 1 steps: .* INCONCLUSIVE .* 2,995 requests`, out)
+	assert.NotContains(t, out, dir+"/result-", "no temporary file is left")
+
+	data, err := os.ReadFile(filepath.Join(dir, "TestSubject", "result.json"))
+	require.NoError(t, err)
+	var res llmperf.Result
+	require.NoError(t, json.Unmarshal(data, &res))
+	assert.Equal(t, llmperf.SchemaVersion, res.Schema)
+	assert.Len(t, res.Outcomes, 5)
+	assert.Positive(t, res.Steps[0].Latency.P95)
+}
+
+func TestRunEndsAfterTheWarmupIfAnSLOCannotBeJudged(t *testing.T) {
+	out := runSubject(t, "no tokens")
+	assert.Contains(t, out, "the target never reported TTFT")
+	assert.Contains(t, out, "the run was aborted")
+	assert.NotContains(t, out, "--- PASS: TestSubject/users=2")
+}
+
+func TestRunRefusesAProfileThatOutlastsTheTest(t *testing.T) {
+	out := runSubject(t, "no time")
+	assert.Contains(t, out, "nothing was sent")
+	assert.Contains(t, out, "-timeout")
+	assert.Less(t, strings.Count(out, "\n"), 12, out)
+}
