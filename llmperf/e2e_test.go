@@ -2,6 +2,10 @@ package llmperf_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -258,4 +262,66 @@ func TestAPanickingTargetFailsItsRequestAndNothingElse(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, map[string]int{"target": res.Total.Failed}, res.Total.Failures)
 	assert.Contains(t, res.Total.Examples[0], "e2e_test.go:")
+}
+
+func TestAnUntrustedCertificateIsATLSFailure(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+		Target: llmperf.OpenAI{BaseURL: server.URL + "/v1", Model: "any"}, Profile: hold(1, time.Minute), Think: llmperf.Constant(10 * time.Millisecond),
+	})
+	require.ErrorContains(t, err, "certificate")
+	assert.Equal(t, res.Warmup.Failed, res.Warmup.Failures["tls"])
+	assert.Positive(t, res.Warmup.Failed)
+}
+
+func TestNoReportShowsTheAPIKey(t *testing.T) {
+	const key = "a-secret-of-theirs"
+	svc := llmperftest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		w.Write([]byte(`{"error": {"message": "wrong key: ` + r.Header.Get("Authorization") + `"}}`))
+	}))
+	keyed := llmperf.OpenAI{BaseURL: svc.URL + "/v1", Model: "any", APIKey: key, Client: svc.Client()}
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{Target: keyed, Profile: hold(1, time.Minute), Think: llmperf.Constant(10 * time.Millisecond)})
+	require.ErrorContains(t, err, "wrong key")
+	data, marshalErr := json.Marshal(res)
+	require.NoError(t, marshalErr)
+	for _, shown := range []string{err.Error(), string(data), fmt.Sprint(keyed), fmt.Sprintf("%+v %#v", keyed, keyed)} {
+		assert.NotContains(t, shown, key)
+	}
+}
+
+func TestAnErrorInPlaceOfAStreamIsReportedInItsWords(t *testing.T) {
+	svc := llmperftest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write([]byte("{\n  \"error\": {\"message\": \"model is loading\"}\n}"))
+	}))
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+		Target:  llmperf.OpenAI{BaseURL: svc.URL + "/v1", Model: "any", Client: svc.Client()},
+		Profile: hold(1, time.Minute), Think: llmperf.Constant(10 * time.Millisecond),
+	})
+	require.ErrorContains(t, err, "model is loading")
+	assert.Equal(t, res.Warmup.Failed, res.Warmup.Failures["in_band_error"])
+}
+
+func TestASeedRepeatsWhatUsersDrawAndThink(t *testing.T) {
+	draws := func(seed uint64) []uint64 {
+		var drawn []uint64
+		_, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+			Target: llmperf.TargetFunc(func(_ context.Context, c *llmperf.Call) error {
+				if c.Number() < 3 {
+					drawn = append(drawn, c.Rand().Uint64())
+				}
+				return nil
+			}),
+			Profile: hold(1, 200*time.Millisecond), Warmup: llmperf.NoWarmup, Seed: seed, Think: llmperf.Between(time.Millisecond, 5*time.Millisecond),
+		})
+		require.NoError(t, err)
+		return drawn
+	}
+	assert.Equal(t, draws(7), draws(7))
+	assert.NotEqual(t, draws(7), draws(8))
 }

@@ -275,6 +275,11 @@ func (m *measurement) collect() { m.crowd.Drain(m.file) }
 
 // file puts a sample where it belongs.
 func (m *measurement) file(s *record.Sample) {
+	sent := time.Duration(s.Sent)
+	warming := m.warmup != nil && sent < m.warmup.until
+	if warming && s.Class == record.Unfinished {
+		return // cut off with the run; nobody counts on it
+	}
 	m.counts.requests++
 	t := m.users[s.User]
 	if t == nil {
@@ -290,8 +295,7 @@ func (m *measurement) file(s *record.Sample) {
 	}
 	m.recent = append(m.recent, *s)
 	m.recent[len(m.recent)-1].Gaps = nil
-	sent := time.Duration(s.Sent)
-	if m.warmup != nil && sent < m.warmup.until {
+	if warming {
 		m.warmup.add(s)
 		return
 	}

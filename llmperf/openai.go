@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"llmperf.dev/llmperf/internal/wire"
@@ -119,16 +120,25 @@ type chatStream struct {
 	chunk    wire.ChatChunk
 	finished bool // a finish reason came
 	done     bool // [DONE] came
+
+	kind  string // the Content-Type of what is no stream
+	whole []byte // its body, in which the server may say why
 }
 
 func (s *chatStream) begin(resp *http.Response) error {
 	if kind := mediaType(resp); kind != "text/event-stream" {
-		return failf(FailMalformed, "asked for a stream and got Content-Type %q instead of text/event-stream", kind)
+		s.kind = strconv.Quote(kind)
 	}
 	return nil
 }
 
-func (s *chatStream) feed(b []byte) error { return s.parser.Feed(b, s.event) }
+func (s *chatStream) feed(b []byte) (err error) {
+	if s.kind != "" {
+		s.whole, err = appendBounded(s.whole, b)
+		return err
+	}
+	return s.parser.Feed(b, s.event)
+}
 
 func (s *chatStream) event(e wire.Event) error {
 	switch {
@@ -157,6 +167,12 @@ func (s *chatStream) event(e wire.Event) error {
 }
 
 func (s *chatStream) end() error {
+	if s.kind != "" {
+		if err := errorMember(s.whole); err != nil {
+			return err
+		}
+		return failf(FailMalformed, "asked for a stream and got Content-Type %s instead of text/event-stream", s.kind)
+	}
 	if err := s.parser.Close(s.event); err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func quantity(v float64, unit string) string {
 // duration is d to three digits.
 func duration(d time.Duration) string {
 	switch {
-	case d < 10*time.Millisecond:
+	case d < 100*time.Millisecond:
 		return fmt.Sprintf("%.3g ms", float64(d)/1e6)
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.0f ms", float64(d)/1e6)

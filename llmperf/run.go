@@ -209,6 +209,8 @@ func reportOutcome(t *testing.T, o Outcome) {
 	t.Helper()
 	t.Run(o.Name, func(t *testing.T) {
 		t.Helper()
+		// The sentence comes first: JUnit shows a failure's output from its start.
+		t.Log(o.Message)
 		t.Attr("llmperf.verdict", string(o.Verdict))
 		t.Attr("llmperf.want", o.Want)
 		t.Attr("llmperf.seen", o.figures())
@@ -216,11 +218,9 @@ func reportOutcome(t *testing.T, o Outcome) {
 		t.Attr("llmperf.confidence", fmt.Sprint(o.Confidence))
 		switch o.Verdict {
 		case Fail:
-			t.Error(o.Message)
+			t.Fail()
 		case Inconclusive:
-			t.Skip(o.Message)
-		default:
-			t.Log(o.Message)
+			t.SkipNow()
 		}
 	})
 }
