@@ -39,6 +39,14 @@ var defaultClient = sync.OnceValue(func() *http.Client {
 	return &http.Client{Transport: transport}
 })
 
+// closeIdle lets go of the connections that the default client keeps alive.
+// Those of a caller's client are the caller's.
+func closeIdle(client *http.Client) {
+	if client == nil {
+		defaultClient().CloseIdleConnections()
+	}
+}
+
 // exchange sends req and lets body read the answer, stamping the first byte.
 func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) error {
 	if client == nil {

@@ -39,6 +39,8 @@ func (h HTTP) validate() error {
 	return nil
 }
 
+func (h HTTP) closeIdle() { closeIdle(h.Client) }
+
 // Send sends one request.
 func (h HTTP) Send(ctx context.Context, c *Call) error {
 	req, err := h.New(ctx, c)

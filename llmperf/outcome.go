@@ -137,7 +137,7 @@ func duration(d time.Duration) string {
 	switch {
 	case d < 100*time.Millisecond:
 		return fmt.Sprintf("%.3g ms", float64(d)/1e6)
-	case d < 10*time.Second:
+	case d < time.Second:
 		return fmt.Sprintf("%.0f ms", float64(d)/1e6)
 	default:
 		return fmt.Sprintf("%.3g s", d.Seconds())

@@ -1,0 +1,183 @@
+package llmperftest
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// ask puts a request before the engine and returns when its tokens came.
+func ask(ctx context.Context, g *engine, number, prompt, limit int) (tokens []time.Time, err error) {
+	s := &sequence{ctx: ctx, record: &record{number: number}, prompt: prompt, limit: limit, result: make(chan error, 1)}
+	g.submit(s)
+	if err := <-s.result; err != nil {
+		return nil, err
+	}
+	for range s.tokens {
+		tokens = append(tokens, time.Now())
+	}
+	return tokens, nil
+}
+
+// inBubble runs f with an engine in virtual time.
+func inBubble(t *testing.T, e Engine, f func(t *testing.T, g *engine)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		g := newEngine(e.withDefaults())
+		defer g.close()
+		f(t, g)
+	})
+}
+
+func TestAStepTakesItsTimeToTheGrain(t *testing.T) {
+	inBubble(t, Engine{StepBase: 10 * time.Millisecond, StepPerSequence: time.Millisecond, Output: Fixed(5), PrefillRate: 1000}, func(t *testing.T, g *engine) {
+		begin := time.Now()
+		tokens, err := ask(t.Context(), g, 0, 20, 0)
+		require.NoError(t, err)
+		require.Len(t, tokens, 5)
+		// 20 prompt tokens at 1,000 a second, then steps of 10 ms and 1 ms for the one sequence.
+		assert.InDelta(t, 31*time.Millisecond, tokens[0].Sub(begin), float64(2*grain))
+		for i := 1; i < len(tokens); i++ {
+			assert.InDelta(t, 11*time.Millisecond, tokens[i].Sub(tokens[i-1]), float64(grain))
+		}
+	})
+}
+
+func TestTheBatchHoldsNoMoreThanItsLimit(t *testing.T) {
+	inBubble(t, Engine{MaxBatch: 2, StepBase: 10 * time.Millisecond, StepPerSequence: time.Microsecond, Output: Fixed(10)}, func(t *testing.T, g *engine) {
+		begin := time.Now()
+		ended := make(chan time.Duration, 3)
+		for i := range 3 {
+			time.Sleep(time.Microsecond)
+			go func() {
+				_, _ = ask(t.Context(), g, i, 1, 0)
+				ended <- time.Since(begin)
+			}()
+		}
+		first, second, third := <-ended, <-ended, <-ended
+		assert.InDelta(t, 100*time.Millisecond, first, float64(2*time.Millisecond))
+		assert.InDelta(t, 100*time.Millisecond, second, float64(2*time.Millisecond))
+		assert.InDelta(t, 200*time.Millisecond, third, float64(4*time.Millisecond), "the third waits for a place")
+	})
+}
+
+func TestWhatDoesNotFitIsShed(t *testing.T) {
+	rows := []struct {
+		name   string
+		engine Engine
+		ask    int
+		shed   int
+		reason string
+	}{
+		{"no limit", Engine{MaxBatch: 1}, 4, 0, "three wait"},
+		{"queue of two", Engine{MaxBatch: 1, MaxQueue: 2}, 4, 1, "one runs and two wait"},
+		{"no queue", Engine{MaxBatch: 1, MaxQueue: NoQueue}, 4, 3, "one runs"},
+		{"larger than the cache", Engine{KVTokens: 50}, 2, 2, "an answer of 100 tokens never fits"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			inBubble(t, row.engine, func(t *testing.T, g *engine) {
+				errs := make(chan error, row.ask)
+				for i := range row.ask {
+					time.Sleep(time.Microsecond)
+					go func() {
+						_, err := ask(t.Context(), g, i, 1, 0)
+						errs <- err
+					}()
+				}
+				shed := 0
+				for range row.ask {
+					if <-errs != nil {
+						shed++
+					}
+				}
+				assert.Equal(t, row.shed, shed, row.reason)
+			})
+		})
+	}
+}
+
+func TestTheCacheLimitsWhatRunsAtOnce(t *testing.T) {
+	inBubble(t, Engine{KVTokens: 25, StepBase: 10 * time.Millisecond, StepPerSequence: time.Microsecond, Output: Fixed(10)}, func(t *testing.T, g *engine) {
+		begin := time.Now()
+		ended := make(chan time.Duration, 2)
+		for i := range 2 {
+			time.Sleep(time.Microsecond)
+			go func() {
+				_, _ = ask(t.Context(), g, i, 5, 0)
+				ended <- time.Since(begin)
+			}()
+		}
+		assert.InDelta(t, 100*time.Millisecond, <-ended, float64(2*time.Millisecond))
+		assert.InDelta(t, 200*time.Millisecond, <-ended, float64(4*time.Millisecond), "15 and 15 tokens don't fit into 25")
+	})
+}
+
+func TestAClientThatGoesFreesItsPlace(t *testing.T) {
+	inBubble(t, Engine{MaxBatch: 1, StepBase: 10 * time.Millisecond, Output: Fixed(1000)}, func(t *testing.T, g *engine) {
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := make(chan int)
+		go func() {
+			tokens, _ := ask(ctx, g, 0, 1, 0)
+			gone <- len(tokens)
+		}()
+		time.Sleep(55 * time.Millisecond)
+		cancel()
+		assert.Equal(t, 5, <-gone, "tokens until then")
+		tokens, err := ask(t.Context(), g, 1, 1, 3)
+		require.NoError(t, err)
+		assert.Len(t, tokens, 3, "the limit of the request cuts the answer")
+	})
+}
+
+func TestASeedRepeatsLengths(t *testing.T) {
+	lengths := func(seed uint64) (n []int) {
+		inBubble(t, Engine{Seed: seed, Output: LogNormal(50, 0.5, 400)}, func(t *testing.T, g *engine) {
+			for i := range 5 {
+				tokens, err := ask(t.Context(), g, i, 1, 0)
+				require.NoError(t, err)
+				n = append(n, len(tokens))
+			}
+		})
+		return n
+	}
+	assert.Equal(t, lengths(1), lengths(1))
+	assert.NotEqual(t, lengths(1), lengths(2))
+}
+
+func TestLatencyAgreesWithTheRunningEngine(t *testing.T) {
+	e := Engine{MaxBatch: 8, StepBase: 10 * time.Millisecond, StepPerSequence: time.Millisecond, Output: Fixed(50)}
+	const think = 200 * time.Millisecond
+	for _, users := range []int{1, 4, 8, 16, 32} {
+		inBubble(t, e, func(t *testing.T, g *engine) {
+			const requests = 20
+			sums := make(chan time.Duration, users)
+			for u := range users {
+				go func() {
+					time.Sleep(time.Duration(u) * 37 * time.Millisecond)
+					var sum time.Duration
+					for n := range requests {
+						sent := time.Now()
+						_, _ = ask(t.Context(), g, u*requests+n, 1, 0)
+						if n >= requests/2 { // the first half reaches the steady state
+							sum += time.Since(sent)
+						}
+						time.Sleep(think)
+					}
+					sums <- sum
+				}()
+			}
+			var total time.Duration
+			for range users {
+				total += <-sums
+			}
+			mean := total / time.Duration(users*requests/2)
+			// A request waits for the end of the step under way, up to 2 % of its 50 steps, and the closed form knows only the mean batch.
+			assert.InEpsilon(t, e.Latency(users, think), mean, 0.05, "%d users: closed form %v, engine %v", users, e.Latency(users, think), mean)
+		})
+	}
+}
