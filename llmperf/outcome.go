@@ -156,6 +156,14 @@ func count(n int) string {
 	return text
 }
 
+// plural is n of a thing.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return count(n) + " " + thing + "s"
+}
+
 // failureList names the failures of s by class, the most frequent first.
 func failureList(s *Stats) string {
 	if s.Failed == 0 {

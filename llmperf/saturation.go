@@ -66,9 +66,10 @@ func judgeSaturation(c check, r *Result, steps []Step, j judge) Outcome {
 			worst = b
 		}
 	}
-	n := 0
+	n, failing := 0, 0.0
 	for i := range steps {
 		n += steps[i].Requests
+		failing = max(failing, steps[i].FailureRate)
 	}
 	o := c.outcome(nil, j, worst, ratio, n)
 	o.Verdict = Verdict(v.String())
@@ -77,11 +78,11 @@ func judgeSaturation(c check, r *Result, steps []Step, j judge) Outcome {
 	tail := fmt.Sprintf("%s (n=%s, %s confidence)", said, count(n), percent(j.pass))
 	switch {
 	case found.Found:
-		o.Message = fmt.Sprintf("saturated at %d users: latency p%g up to %s of the first step's, want no saturation below %d users: %s; %s",
-			found.Users, found.Quantile*100, o.figures(), c.users, tail, bracket(found))
+		o.Message = fmt.Sprintf("saturated at %d users: latency p%g up to %s of the first step's and failures up to %s, want no saturation below %d users: %s; %s",
+			found.Users, found.Quantile*100, o.figures(), percent(failing), c.users, tail, bracket(found))
 	case len(steps) < 2:
-		o.Message = fmt.Sprintf("saturation: %d step of at most %d users, want no saturation below %d users: %s; a step to compare the first one with is needed: use smaller steps",
-			len(steps), c.users, c.users, tail)
+		o.Message = fmt.Sprintf("saturation: %s of at most %d users, want no saturation below %d users: %s; a step to compare the first one with is needed: use smaller steps",
+			plural(len(steps), "step"), c.users, c.users, tail)
 	default:
 		o.Message = fmt.Sprintf("saturation: latency p%g at most %s of the first step's, want no saturation below %d users: %s", found.Quantile*100, o.figures(), c.users, tail)
 		if o.Verdict == Inconclusive {

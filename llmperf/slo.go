@@ -187,7 +187,7 @@ func FailureRateBelow(limit float64) SLO {
 		if n == 0 {
 			o.Verdict = Inconclusive
 		}
-		o.sentence(fmt.Sprintf("%d of %s requests failed in %d steps", failed, count(n), len(steps)))
+		o.sentence(fmt.Sprintf("%d of %s requests failed in %s", failed, count(n), plural(len(steps), "step")))
 		if o.Verdict == Inconclusive {
 			if need := stats.RequestsToProve(failed, limit, j.pass); float64(failed) < limit*float64(need) && shown.Estimate < limit {
 				o.more(fmt.Sprintf("with %d failed it takes %s requests to prove: run %s longer", failed, count(need), times(need, n)))

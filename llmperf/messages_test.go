@@ -1,0 +1,186 @@
+package llmperf
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// lognormal is n times of the given median whose logarithms have standard
+// deviation sigma, the same in every run.
+func lognormal(n int, median time.Duration, sigma float64) Distribution {
+	r := rand.New(rand.NewPCG(uint64(n), uint64(median)+uint64(1e6*sigma)))
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = float64(median) * math.Exp(sigma*r.NormFloat64())
+	}
+	return newDistribution(values)
+}
+
+// A load of made-up requests, from which madeStep makes a step.
+type made struct {
+	users, requests, failed int
+	median                  time.Duration // of latency; other metrics are shares of it
+	sigma                   float64
+}
+
+// madeStep is a step of a minute, of which 50 s were measured.
+func madeStep(m made) Step {
+	ok := m.requests - m.failed
+	s := Step{
+		Name: fmt.Sprintf("users=%d", m.users), Load: Load{Users: m.users, Hold: time.Minute},
+		Until: time.Minute, From: 10 * time.Second,
+		Stats: Stats{
+			Requests: m.requests, Failed: m.failed, Seconds: 50, RPS: float64(m.requests) / 50, Throughput: float64(ok) / 50,
+			Latency: lognormal(ok, m.median, m.sigma), TTFB: lognormal(ok, m.median/10, m.sigma), TTFT: lognormal(ok, m.median/8, m.sigma),
+			ITL: lognormal(ok, m.median/100, m.sigma/4), TPOT: lognormal(ok, m.median/90, m.sigma/4),
+		},
+	}
+	if m.failed > 0 {
+		s.FailureRate = float64(m.failed) / float64(m.requests)
+		s.Failures = map[string]int{"timeout": (m.failed + 1) / 2}
+		if m.failed > 1 {
+			s.Failures["status 503"] = m.failed / 2
+		}
+	}
+	return s
+}
+
+// madeResult is the result of the given loads at the default confidence.
+func madeResult(loads ...made) *Result {
+	r := &Result{Schema: SchemaVersion, Target: "made up", scenario: Scenario{Target: idle}.withDefaults()}
+	for i, m := range loads {
+		s := madeStep(m)
+		s.Index = i
+		r.Steps = append(r.Steps, s)
+		r.Total.Requests += s.Requests
+		r.Total.Failed += s.Failed
+	}
+	return r
+}
+
+// golden compares text with a file below testdata, or writes the file.
+func golden(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if os.Getenv("LLMPERF_GOLDEN") == "1" {
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o777))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "LLMPERF_GOLDEN=1 go test writes it")
+	assert.Equal(t, strings.ReplaceAll(string(want), "\r\n", "\n"), text)
+}
+
+// usual is a step with enough requests for every percentile.
+var usual = made{users: 50, requests: 1200, median: 2 * time.Second, sigma: 0.3}
+
+// beside changes a copy of m.
+func beside(m made, change func(*made)) made {
+	change(&m)
+	return m
+}
+
+func TestMessages(t *testing.T) {
+	thin := func(m made, requests int) made { return beside(m, func(m *made) { m.requests = requests }) }
+	failing := func(requests, failed int) made {
+		return beside(usual, func(m *made) { m.requests, m.failed = requests, failed })
+	}
+	// At a median of m and a sigma of 0.3, p95 is near 1.64 m and p99 near 2.01 m.
+	step := func(users int, slower float64) made {
+		return beside(usual, func(m *made) { m.users, m.median = users, time.Duration(slower*float64(m.median)) })
+	}
+	ms := time.Millisecond
+	tests := []struct {
+		file, reason string
+		result       *Result
+		slo          SLO
+		want         Verdict // of the last outcome
+	}{
+		{"latency_p95_pass", "the limit is far above", madeResult(usual), Latency.P95Below(5 * time.Second), Pass},
+		{"latency_p95_fail", "the limit is far below", madeResult(usual), Latency.P95Below(2 * time.Second), Fail},
+		{"latency_p95_inconclusive", "the limit is just there", madeResult(usual), Latency.P95Below(3280 * ms), Inconclusive},
+		{"latency_p95_few", "40 requests are fewer than the 59 that p95 takes", madeResult(thin(usual, 40)), Latency.P95Below(5 * time.Second), Inconclusive},
+		{"latency_p99_few", "120 requests are fewer than the 299 that p99 takes", madeResult(thin(usual, 120)), Latency.P99Below(10 * time.Second), Inconclusive},
+		{"latency_p95_few_fail", "few requests still refute what is far off", madeResult(thin(usual, 40)), Latency.P95Below(time.Second), Fail},
+		{"latency_p95_none", "all requests failed", madeResult(failing(80, 80)), Latency.P95Below(time.Second), Inconclusive},
+		{"latency_p50_pass", "the median is proved by few", madeResult(thin(usual, 40)), Latency.P50Below(4 * time.Second), Pass},
+		{"latency_p90_long", "times above 10 s are shown in seconds", madeResult(step(50, 20)), Latency.P90Below(58 * time.Second), Inconclusive},
+		{"latency_p95_one_of_many", "one step is past the limit, but not surely enough for one among twenty", oneOfMany(), UpTo(10, Latency.P95Below(3180*ms)), Inconclusive},
+		{"ttfb_p90_pass", "another metric", madeResult(usual), TTFB.P90Below(800 * ms), Pass},
+		{"ttft_p95_fail", "another metric", madeResult(usual), TTFT.P95Below(200 * ms), Fail},
+		{"itl_p99_inconclusive", "another metric", madeResult(usual), ITL.P99Below(23800 * time.Microsecond), Inconclusive},
+		{"tpot_p50_fail", "times below 10 ms are shown to three digits", madeResult(beside(usual, func(m *made) { m.median = 300 * ms })), TPOT.P50Below(2500 * time.Microsecond), Fail},
+
+		{"tail_ratio_pass", "a steady service", madeResult(usual), TailRatioBelow(3), Pass},
+		{"tail_ratio_fail", "a service with a tail", madeResult(beside(usual, func(m *made) { m.sigma = 0.8 })), TailRatioBelow(2), Fail},
+		{"tail_ratio_inconclusive", "the limit is just there", madeResult(usual), TailRatioBelow(2), Inconclusive},
+		{"tail_ratio_few", "120 requests are fewer than the 299 that p99 takes", madeResult(thin(usual, 120)), TailRatioBelow(3), Inconclusive},
+
+		{"failure_rate_pass", "3,000 requests without a failure prove 0.1 %", madeResult(failing(3000, 0)), FailureRateBelow(0.001), Pass},
+		{"failure_rate_fail", "1 in 30 is far above 0.1 %", madeResult(failing(600, 20)), FailureRateBelow(0.001), Fail},
+		{"failure_rate_few", "600 requests without a failure don't prove 0.1 %", madeResult(failing(600, 0)), FailureRateBelow(0.001), Inconclusive},
+		{"failure_rate_one", "with a failure it takes more requests", madeResult(failing(3000, 1)), FailureRateBelow(0.001), Inconclusive},
+		{"failure_rate_inconclusive", "as many failures as the limit allows", madeResult(failing(3000, 4)), FailureRateBelow(0.001), Inconclusive},
+		{"failure_rate_together", "no step proves it, all together do", madeResult(failing(1000, 0), failing(1000, 0), failing(1500, 0)), FailureRateBelow(0.001), Pass},
+		{"failure_rate_none", "nothing was measured", madeResult(failing(0, 0)), FailureRateBelow(0.001), Inconclusive},
+
+		{"throughput_pass", "24 requests/s were seen", madeResult(usual), ThroughputAbove(20), Pass},
+		{"throughput_fail", "24 requests/s were seen", madeResult(usual), ThroughputAbove(30), Fail},
+		{"throughput_inconclusive", "24 requests/s were seen", madeResult(usual), ThroughputAbove(24), Inconclusive},
+
+		{"saturation_fail", "p95 rises to four times the first step's", madeResult(step(10, 1), step(20, 1.1), step(30, 2.5), step(40, 4)), NoSaturationBelow(40), Fail},
+		{"saturation_fail_by_failures", "latency stays, and failures don't", madeResult(step(10, 1), step(20, 1), beside(step(30, 1), func(m *made) { m.failed = 60 })), NoSaturationBelow(30), Fail},
+		{"saturation_pass", "p95 hardly rises", madeResult(step(10, 1), step(20, 1.1), step(30, 1.2), step(40, 1.3)), NoSaturationBelow(40), Pass},
+		{"saturation_inconclusive", "p95 about doubles", madeResult(step(10, 1), step(20, 1.1), step(30, 1.95)), NoSaturationBelow(30), Inconclusive},
+		{"saturation_at_the_limit", "the step of just so many users counts", madeResult(step(10, 1), step(20, 1.1), step(30, 1.2), step(40, 4)), NoSaturationBelow(40), Fail},
+		{"saturation_few", "no step has the 29 requests that p90 takes", madeResult(thin(step(10, 1), 20), thin(step(20, 1.1), 20)), NoSaturationBelow(20), Inconclusive},
+		{"saturation_few_later", "the first step has enough requests, the second has not", madeResult(step(10, 1), thin(step(20, 1.1), 40)), NoSaturationBelow(20), Inconclusive},
+		{"saturation_p90", "40 requests are enough for p90 and not for p95", madeResult(thin(step(10, 1), 40), thin(step(20, 1.9), 40)), NoSaturationBelow(20), Inconclusive},
+		{"saturation_one_step", "there is nothing to compare with", madeResult(step(10, 1)), NoSaturationBelow(10), Inconclusive},
+
+		{"never_measured", "the metric never came", madeResult(usual), ICL.P95Below(time.Second), Fail},
+		{"no_step_in_scope", "no step is that small", madeResult(usual), UpTo(10, TailRatioBelow(2)), Fail},
+		{"no_step_so_high", "no step is that large", madeResult(usual), NoSaturationBelow(80), Fail},
+	}
+	files := map[string]bool{}
+	for _, tt := range tests {
+		files[tt.file+".txt"] = true
+		t.Run(tt.file, func(t *testing.T) {
+			outcomes := tt.result.Check(tt.slo)
+			require.NotEmpty(t, outcomes)
+			var text strings.Builder
+			for _, o := range outcomes {
+				fmt.Fprintln(&text, o.Message)
+			}
+			assert.Equal(t, tt.want, outcomes[len(outcomes)-1].Verdict, "%s: %s", tt.reason, text.String())
+			assert.NotContains(t, text.String(), "%!", "a format verb is wrong")
+			assert.NotContains(t, text.String(), "NaN")
+			assert.NotContains(t, text.String(), "Inf")
+			golden(t, filepath.Join("messages", tt.file+".txt"), text.String())
+		})
+	}
+	stored, err := os.ReadDir(filepath.Join("testdata", "messages"))
+	require.NoError(t, err)
+	for _, f := range stored {
+		assert.True(t, files[f.Name()], "testdata/messages/%s belongs to no test", f.Name())
+	}
+}
+
+// oneOfMany is a run of twenty steps, the first of which is judged by the
+// confidence that a failure of one among twenty takes.
+func oneOfMany() *Result {
+	loads := make([]made, 20)
+	for i := range loads {
+		loads[i] = beside(usual, func(m *made) { m.users = 10 * (i + 1) })
+	}
+	return madeResult(loads...)
+}
