@@ -235,5 +235,9 @@ func safeURL(raw string) string {
 		return "(not a URL)"
 	}
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return u.String()
+	text := u.String()
+	if u.Host == "" {
+		text = text[strings.LastIndex(text, "@")+1:] // without a scheme, a password is not seen as one
+	}
+	return text
 }

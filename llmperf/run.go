@@ -144,11 +144,12 @@ func judgeRun(c check, r *Result, j judge) Outcome {
 	switch {
 	case c.err != nil:
 		return refused(c, "", c.err.Error())
+	case len(r.Steps) == 0:
+		return refused(c, "", "no step was measured")
 	case len(steps) == 0:
 		return refused(c, "", fmt.Sprintf("no step in its scope, of at most %d users, was measured", c.users))
 	case r.reached() < c.reach:
-		o := refused(c, "", fmt.Sprintf("no step was loaded to %d users; the highest had %d", c.reach, r.reached()))
-		return o
+		return refused(c, "", fmt.Sprintf("no step was loaded to %d users; the highest had %d", c.reach, r.reached()))
 	}
 	return c.run(r, steps, j)
 }

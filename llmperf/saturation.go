@@ -34,7 +34,7 @@ func saturationOf(steps []Step, s Scenario) (Saturation, stats.Saturation, stats
 	}
 	p, ok := stats.ScalingQuantile(steps[0].Latency.N, s.Confidence)
 	if !ok {
-		p = 0.95 // without an upper bound nothing passes, but failures and gross excess still show
+		p = 0.95 // the bounds say how little so few requests prove
 	}
 	rising := slices.Clone(steps)
 	slices.SortStableFunc(rising[1:], func(a, b Step) int { return a.Load.Users - b.Load.Users })
@@ -78,17 +78,17 @@ func judgeSaturation(c check, r *Result, steps []Step, j judge) Outcome {
 	tail := fmt.Sprintf("%s (n=%s, %s confidence)", said, count(n), percent(j.pass))
 	switch {
 	case found.Found:
-		o.Message = fmt.Sprintf("saturated at %d users: latency p%g up to %s of the first step's and failures up to %s, want no saturation below %d users: %s; %s",
+		o.Message = fmt.Sprintf("saturated at %d users: latency p%g up to %s of the first step's and failures up to %s, want no saturation up to %d users: %s; %s",
 			found.Users, found.Quantile*100, o.figures(), percent(failing), c.users, tail, bracket(found))
 	case len(steps) < 2:
-		o.Message = fmt.Sprintf("saturation: %s of at most %d users, want no saturation below %d users: %s; a step to compare the first one with is needed: use smaller steps",
+		o.Message = fmt.Sprintf("saturation: %s of at most %d users, want no saturation up to %d users: %s; a step to compare the first one with is needed: use smaller steps",
 			plural(len(steps), "step"), c.users, c.users, tail)
 	default:
-		o.Message = fmt.Sprintf("saturation: latency p%g at most %s of the first step's, want no saturation below %d users: %s", found.Quantile*100, o.figures(), c.users, tail)
+		o.Message = fmt.Sprintf("saturation: highest latency p%g %s of the first step's, want no saturation up to %d users: %s", found.Quantile*100, o.figures(), c.users, tail)
 		if o.Verdict == Inconclusive {
 			least := stats.MinSamples(0.95, j.pass)
 			if steps[0].Latency.N < least {
-				o.more(fmt.Sprintf("the first step has %d successful requests and p95 takes %d: hold it %s longer", steps[0].Latency.N, least, times(least, steps[0].Latency.N)))
+				o.more(fmt.Sprintf("the first step has %d successful requests and p95 takes %d: hold it %s as long", steps[0].Latency.N, least, times(least, steps[0].Latency.N)))
 			} else {
 				o.more("not every step is proved to be within " + limit + " and failures within " + percent(r.scenario.SaturationFailures) + ": longer steps narrow the intervals")
 			}

@@ -75,13 +75,13 @@ func (s Scenario) validate() error {
 	if s.Timeout < time.Millisecond {
 		wrong("scenario.Timeout is %v: want at least 1ms; did you mean %d*time.Second?", s.Timeout, max(1, int64(s.Timeout)))
 	}
-	if s.Confidence <= 0.5 || s.Confidence >= 1 {
+	if !(s.Confidence > 0.5 && s.Confidence < 1) {
 		wrong("scenario.Confidence is %v: want a share between 0.5 and 1, such as 0.95", s.Confidence)
 	}
-	if s.SaturationRatio <= 1 {
+	if !(s.SaturationRatio > 1) {
 		wrong("scenario.SaturationRatio is %v: want a multiple of the baseline's p95 above 1, such as 2", s.SaturationRatio)
 	}
-	if s.SaturationFailures <= 0 || s.SaturationFailures >= 1 {
+	if !(s.SaturationFailures > 0 && s.SaturationFailures < 1) {
 		wrong("scenario.SaturationFailures is %v: want a share between 0 and 1, such as 0.01 for 1 %%", s.SaturationFailures)
 	}
 	return errors.Join(errs...)

@@ -104,7 +104,7 @@ func quantileSLO(m Metric, p float64, limit time.Duration) SLO {
 		o.sentence(fmt.Sprintf("%s p%g", m.title(), p*100))
 		if o.Verdict == Inconclusive {
 			if least := stats.MinSamples(p, j.pass); n < least {
-				o.more(fmt.Sprintf("a p%g can be proved from %d successful requests on and this step has %d: hold it %s longer", p*100, least, n, times(least, n)))
+				o.more(tooFew(fmt.Sprintf("a p%g", p*100), least, n))
 			} else {
 				o.more(undecided(shown, strict, float64(limit), j))
 			}
@@ -131,7 +131,7 @@ func TailRatioBelow(limit float64) SLO {
 		o.sentence("latency p99/p50")
 		if o.Verdict == Inconclusive {
 			if least := stats.MinSamples(0.99, j.pass); n < least {
-				o.more(fmt.Sprintf("a p99/p50 can be proved from %d successful requests on and this step has %d: hold it %s longer", least, n, times(least, n)))
+				o.more(tooFew("a p99/p50", least, n))
 			} else {
 				o.more(undecided(shown, strict, limit, j))
 			}
@@ -170,7 +170,7 @@ func FailureRateBelow(limit float64) SLO {
 		o.Guard = o.Verdict == Pass && shown.High >= limit
 		o.sentence(fmt.Sprintf("%d of %s requests failed", s.Failed, count(s.Requests)))
 		if o.Guard {
-			o.more("what all steps prove together is told by failure_rate of the whole run")
+			o.more("too few requests in this step to prove it; all steps are judged together in failure_rate of the whole run")
 		}
 		o.more(failureList(&s.Stats))
 		return o
@@ -188,9 +188,9 @@ func FailureRateBelow(limit float64) SLO {
 			o.Verdict = Inconclusive
 		}
 		o.sentence(fmt.Sprintf("%d of %s requests failed in %s", failed, count(n), plural(len(steps), "step")))
-		if o.Verdict == Inconclusive {
+		if o.Verdict == Inconclusive && n > 0 {
 			if need := stats.RequestsToProve(failed, limit, j.pass); float64(failed) < limit*float64(need) && shown.Estimate < limit {
-				o.more(fmt.Sprintf("with %d failed it takes %s requests to prove: run %s longer", failed, count(need), times(need, n)))
+				o.more(fmt.Sprintf("with %d failed it takes %s requests to prove: run %s as long", failed, count(need), times(need, n)))
 			} else {
 				o.more("the limit lies within the interval; more requests narrow it")
 			}
@@ -239,7 +239,7 @@ func ThroughputAbove(limit float64) SLO {
 // and failures stay within 1 % (both set in the [Scenario]). Some step must be
 // loaded to that many users.
 func NoSaturationBelow(users int) SLO {
-	c := check{name: "saturation", want: fmt.Sprintf("no saturation below %d users", users), metric: Latency, users: users, reach: users}
+	c := check{name: "saturation", want: fmt.Sprintf("no saturation up to %d users", users), metric: Latency, users: users, reach: users}
 	if users < 1 {
 		c.err = fmt.Errorf("NoSaturationBelow(%d): want a number of users of at least 1", users)
 	}
@@ -268,10 +268,16 @@ func undecided(shown, strict stats.Interval, limit float64, j judge) string {
 	return "the limit lies within the interval; a longer step narrows it"
 }
 
-// times says how much longer something must last to bring n to need.
-func times(need, n int) string {
+// tooFew says what proof takes where there are too few successful requests for
+// any.
+func tooFew(what string, least, n int) string {
 	if n == 0 {
-		return "much"
+		return "no request succeeded"
 	}
-	return fmt.Sprintf("%.1fx", math.Ceil(10*float64(need)/float64(n))/10)
+	return fmt.Sprintf("%s can be proved from %d successful requests on and this step has %d: hold it %s as long", what, least, n, times(least, n))
+}
+
+// times says how many times as long something must last to bring n to need.
+func times(need, n int) string {
+	return fmt.Sprintf("%.1fx", math.Ceil(10*float64(need)/float64(max(n, 1)))/10)
 }
