@@ -73,9 +73,8 @@ func (c check) outcome(s *Step, j judge, b stats.Interval, unit string, n int) O
 	if math.IsInf(o.High, 1) {
 		o.High = 0
 	}
-	if math.IsInf(o.Seen, 1) {
-		o.Seen = math.MaxFloat64
-	}
+	// JSON has no infinity.
+	o.Seen, o.Low = min(o.Seen, math.MaxFloat64), min(o.Low, math.MaxFloat64)
 	if s != nil {
 		o.Step = s.Name
 	}
