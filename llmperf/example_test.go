@@ -1,6 +1,7 @@
 package llmperf_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -29,57 +30,159 @@ func ExampleStepProfile() {
 	// 30 users for 1m0s
 }
 
-// A capacity test of a service that is up.
+// A capacity test of a service that is up. It takes minutes, so it is only
+// compiled here; examples/chat runs one.
 func ExampleRun() {
 	var _ = func(t *testing.T) {
 		llmperf.Run(t, llmperf.Scenario{
 			Target:  llmperf.OpenAI{BaseURL: "http://localhost:8080/v1", Model: "llama-3.1-8b"},
-			Profile: llmperf.StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 50},
+			Profile: llmperf.Stress,
 		}, llmperf.TailRatioBelow(2))
 	}
 }
 
+// answer is a service that takes a few milliseconds for three tokens.
+func answer(ctx context.Context, c *llmperf.Call) error {
+	for range 3 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+			c.FirstByte()
+			c.Tokens(1)
+		}
+	}
+	c.Usage(12, 0, 3)
+	return nil
+}
+
+// moment is a scenario that is over at once: four users for half a second.
+var moment = llmperf.Scenario{
+	Target:  llmperf.TargetFunc(answer),
+	Profile: llmperf.StepProfile{StepUsers: 4, StepTime: 500 * time.Millisecond, MaxUsers: 4},
+	Think:   llmperf.Constant(2 * time.Millisecond),
+	Warmup:  llmperf.NoWarmup,
+}
+
 // Without a test around it, a run is measured first and judged after.
 func ExampleMeasure() {
-	res, err := llmperf.Measure(context.Background(), llmperf.Scenario{
-		Target: llmperf.TargetFunc(func(ctx context.Context, c *llmperf.Call) error {
-			time.Sleep(time.Millisecond)
-			c.FirstByte()
-			c.Tokens(3)
-			return nil
-		}),
-		Profile: llmperf.StepProfile{StepUsers: 2, StepTime: 500 * time.Millisecond, MaxUsers: 2},
-		Think:   llmperf.Constant(2 * time.Millisecond),
-		Warmup:  llmperf.NoWarmup,
-	})
+	res, err := llmperf.Measure(context.Background(), moment)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, o := range res.Check(llmperf.Latency.P50Below(time.Second)) {
-		fmt.Println(o.Step, o.Want, o.Verdict)
-	}
-	fmt.Println(res.Total.OutputTokens == 3*res.Total.Requests)
+	step := res.Steps[0]
+	fmt.Println(step.Name, step.Failed, "failed")
+	fmt.Println("latency is at least 3 ms:", step.Latency.Min >= 3*time.Millisecond)
+	fmt.Println("the first token comes before the last:", step.TTFT.P50 < step.Latency.P50)
 	// Output:
-	// users=2 latency p50 < 1 s pass
-	// true
+	// users=4 0 failed
+	// latency is at least 3 ms: true
+	// the first token comes before the last: true
 }
 
 // A TargetFunc drives anything: call an SDK, and say when tokens arrive.
 func ExampleTargetFunc() {
-	answer := func(context.Context) []string { return []string{"Hello", " there"} } // an SDK's stream
-	target := llmperf.TargetFunc(func(ctx context.Context, c *llmperf.Call) error {
-		tokens := 0
-		for _, chunk := range answer(ctx) {
-			n := len(strings.Fields(chunk))
-			c.Tokens(n)
-			tokens += n
+	sdk := func(context.Context) []string { return []string{"Hello", "there,", "Ann"} } // an SDK's stream
+	scenario := moment
+	scenario.Target = llmperf.TargetFunc(func(ctx context.Context, c *llmperf.Call) error {
+		for range sdk(ctx) {
+			c.Tokens(1)
 		}
-		c.Usage(12, 0, tokens)
 		return nil
 	})
-	fmt.Println(llmperf.Scenario{Target: target}.Target != nil)
-	// Output: true
+	res, err := llmperf.Measure(context.Background(), scenario)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("tokens a request:", res.Total.OutputTokens/res.Total.Requests)
+	// Output: tokens a request: 3
+}
+
+// SLOs can be shared between tests, and limited to the load they are promised
+// for. One that no step can answer does not pass.
+func ExampleResult_Check() {
+	res, err := llmperf.Measure(context.Background(), moment)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	promised := llmperf.SLOs{
+		llmperf.FailureRateBelow(0.2),
+		llmperf.ThroughputAbove(1),
+		llmperf.UpTo(4, llmperf.TTFT.P50Below(time.Second)),
+		llmperf.UpTo(2, llmperf.TailRatioBelow(100)),
+		llmperf.NoSaturationBelow(4),
+	}
+	for _, o := range res.Check(promised) {
+		fmt.Println(cmp.Or(o.Step, "all"), o.Want+":", o.Verdict)
+	}
+	// Output:
+	// users=4 failure rate < 20 %: pass
+	// users=4 throughput > 1 requests/s: pass
+	// users=4 TTFT p50 < 1 s: pass
+	// all failure rate < 20 %: pass
+	// all p99/p50 < 100x: fail
+	// all no saturation up to 4 users: inconclusive
+}
+
+// UpTo limits SLOs to the steps of at most so many users.
+func ExampleUpTo() {
+	var _ llmperf.SLO = llmperf.UpTo(50,
+		llmperf.TailRatioBelow(2),
+		llmperf.FailureRateBelow(0.001),
+		llmperf.TTFT.P95Below(800*time.Millisecond),
+	)
+}
+
+// An outcome can be asserted as testify asserts: a failure is reported at the
+// caller's line.
+func ExampleOutcome_Assert() {
+	o := llmperf.Outcome{Verdict: llmperf.Inconclusive, Message: "too few requests"}
+	fmt.Println(o.Assert(new(testing.T)), "since it is no failure")
+	// Output: true since it is no failure
+}
+
+// Each request asks one of the texts, drawn at random.
+func ExamplePromptTexts() {
+	prompts := llmperf.PromptTexts("What is a percentile?", "What is a percentile?")
+	messages, err := prompts.Messages(new(llmperf.Call))
+	fmt.Println(messages, err)
+	// Output: [{user What is a percentile?}] <nil>
+}
+
+// A prompt file has a JSON object a line.
+func ExamplePromptFile() {
+	messages, err := llmperf.PromptFile("../testdata/prompts.jsonl").Messages(new(llmperf.Call))
+	fmt.Println(len(messages) > 0, err)
+	// Output: true <nil>
+}
+
+// halving is a profile of its own: every step has half the users of the last.
+type halving struct{ from int }
+
+func (h halving) Next(done []llmperf.Step) (llmperf.Load, bool) {
+	users := h.from >> len(done)
+	return llmperf.Load{Users: users, Hold: 100 * time.Millisecond}, users > 0
+}
+
+// Any load can be a profile: it is asked for one step at a time.
+func ExampleProfile() {
+	scenario := moment
+	scenario.Profile = halving{4}
+	res, err := llmperf.Measure(context.Background(), scenario)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, step := range res.Steps {
+		fmt.Println(step.Name)
+	}
+	// Output:
+	// users=4
+	// users=2
+	// users=1
 }
 
 // Any endpoint can be loaded; each SSE event or NDJSON line is a token unless
@@ -109,29 +212,14 @@ func ExampleOpenAI() {
 	// Output: OpenAI small at https://llm.example/v1
 }
 
-// SLOs can be shared between tests, and limited to the load they are promised
-// for.
-func ExampleUpTo() {
-	promised := llmperf.SLOs{
-		llmperf.NoSaturationBelow(50),
-		llmperf.UpTo(50,
-			llmperf.TailRatioBelow(2),
-			llmperf.FailureRateBelow(0.001),
-			llmperf.TTFT.P95Below(800*time.Millisecond),
-			llmperf.ThroughputAbove(5),
-		),
-	}
-	fmt.Println(len(promised))
-	// Output: 2
-}
-
 // A failure says under which class a request is counted.
 func ExampleFailure() {
 	fmt.Println(&llmperf.Failure{Class: llmperf.FailStatus, Status: 503, Err: fmt.Errorf("the model is loading")})
 	// Output: status 503: the model is loading
 }
 
-func ExampleBetween() {
+// Users pause between requests.
+func ExampleThink() {
 	fmt.Println(llmperf.Between(100*time.Millisecond, 500*time.Millisecond), llmperf.Constant(time.Second), llmperf.NoThink)
 	// Output: 100ms to 500ms 1s none
 }

@@ -68,8 +68,9 @@ func failf(class FailureClass, format string, args ...any) *Failure {
 	return &Failure{Class: class, Err: fmt.Errorf(format, args...)}
 }
 
-// classify finds the class of a target's error. ctx is the request's.
-func classify(ctx context.Context, err error, began bool) (record.Class, int) {
+// classify finds the class of a target's error, and the HTTP status where that
+// is the class. ctx is the request's; began says that its response had begun.
+func classify(ctx context.Context, err error, began bool) (class record.Class, status int16) {
 	var failure *Failure
 	switch {
 	case err == nil:
@@ -80,7 +81,7 @@ func classify(ctx context.Context, err error, began bool) (record.Class, int) {
 		return record.Timeout, 0
 	case errors.As(err, &failure):
 		if class, ok := recordClasses[failure.Class]; ok {
-			return class, failure.Status
+			return class, int16(failure.Status)
 		}
 		return record.Target, 0
 	case isTLS(err):

@@ -237,16 +237,11 @@ func (m *measurement) newUser(u int, r *record.Recorder) func(context.Context, i
 			err = ctx.Err()
 		}
 		if err != nil {
-			c.sample.Class, c.sample.Status = failureOf(ctx, err, c.sample.FirstByte > 0)
+			c.sample.Class, c.sample.Status = classify(ctx, err, c.sample.FirstByte > 0)
 			c.sample.Detail = describe(redact(err, ""))
 		}
 		r.Add(c.sample)
 	}
-}
-
-func failureOf(ctx context.Context, err error, began bool) (record.Class, int16) {
-	class, status := classify(ctx, err, began)
-	return class, int16(status)
 }
 
 // send calls the target; its panic becomes an error with the place.

@@ -86,7 +86,7 @@ const maxPromptLine = 4 << 20
 func readPrompts(path string) ([][]Message, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("prompt file: %w", err)
+		return nil, fmt.Errorf("prompt file: %w: the path is relative to the folder of the test", err)
 	}
 	var prompts [][]Message
 	lines := bufio.NewScanner(bytes.NewReader(data))
