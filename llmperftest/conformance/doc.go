@@ -1,0 +1,4 @@
+// Package conformance tests llmperftest by code we did not write. It is a
+// module of its own so that consumers of llmperf.dev never see the dependencies
+// that takes.
+package conformance
