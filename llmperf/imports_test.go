@@ -21,7 +21,7 @@ var mayImport = []struct {
 }{
 	{"llmperf/internal/", []string{"llmperf.dev/llmperf/internal/", "github.com/HdrHistogram/hdrhistogram-go"}},
 	{"llmperf/", []string{"llmperf.dev/llmperf/internal/", "github.com/stretchr/testify/assert"}},
-	{"llmperftest/", nil},
+	{"llmperftest/", []string{"llmperf.dev/llmperftest/internal/"}},
 	{"examples/", []string{"llmperf.dev/llmperf", "llmperf.dev/llmperftest", "llmperf.dev/examples/"}},
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -44,14 +45,27 @@ type answer struct {
 	record  *record
 	fault   *Fault
 	limit   bool // the answer ends at max_tokens
+
+	head   string            // begins every event
+	events [len(words)]event // a token's event, for each word
 }
+
+// An event is one event of a stream, as text and as a chunk of HTTP/1.1's
+// chunked coding.
+type event struct{ text, chunk []byte }
 
 // chat answers POST /v1/chat/completions.
 func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
-	rec := s.ledger.begin(r.URL.Path)
+	rec := &record{Request: Request{Path: r.URL.Path, Arrived: time.Now()}}
 	defer s.ledger.end(rec)
 	a := &answer{w: w, control: http.NewResponseController(w), record: rec}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequestBody)).Decode(&a.request); err != nil {
+	// The whole body is read, so that the server notices when the client goes away.
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBody))
+	rec.Number = s.desk.number(&arrival{at: rec.Arrived, origin: r.Header.Get(OriginHeader), body: body})
+	if err == nil {
+		err = json.Unmarshal(body, &a.request)
+	}
+	if err != nil {
 		a.refuse(http.StatusBadRequest, Refused, "invalid_request_error", "the body is not a chat completion request: "+err.Error())
 		return
 	}
@@ -59,11 +73,9 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 		a.refuse(http.StatusBadRequest, Refused, "invalid_request_error", "messages is empty")
 		return
 	}
-	// Read on to the end, so that the server notices when the client goes away.
-	io.Copy(io.Discard, r.Body)
 	rec.Model, rec.Stream, rec.PromptTokens = a.request.Model, a.request.Stream, a.request.promptTokens()
 
-	if a.fault = s.faultFor(rec.number); a.fault != nil {
+	if a.fault = s.faultFor(rec.Number); a.fault != nil {
 		rec.Fault = a.fault.name
 		if a.before(r) {
 			return
@@ -73,10 +85,14 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 	if a.request.MaxCompletionTokens > 0 {
 		limit = a.request.MaxCompletionTokens
 	}
-	seq := &sequence{ctx: r.Context(), record: rec, prompt: rec.PromptTokens, limit: limit, result: make(chan error, 1)}
+	seq := &sequence{ctx: r.Context(), number: rec.Number, prompt: rec.PromptTokens, limit: limit, whole: !a.request.Stream, more: make(chan struct{}, 1), result: make(chan error, 1)}
 	s.engine.submit(seq)
 	select {
 	case err := <-seq.result:
+		if err == errStopped {
+			a.refuse(http.StatusServiceUnavailable, Cancelled, "server_error", err.Error())
+			return
+		}
 		if err != nil {
 			w.Header().Set("Retry-After", strconv.Itoa(int((s.engine.RetryAfter+time.Second-1)/time.Second)))
 			a.refuse(s.engine.ShedStatus, Shed, "overloaded_error", err.Error())
@@ -149,38 +165,70 @@ func (a *answer) usage() string {
 		a.record.PromptTokens, a.record.OutputTokens, a.record.PromptTokens+a.record.OutputTokens)
 }
 
-// head begins every chunk.
-func (a *answer) head() string {
-	return fmt.Sprintf(`data: {"id":"chatcmpl-%d","object":"chat.completion.chunk","created":0,"model":%q,`, a.record.number, a.request.Model)
-}
+// words are what answers are made of.
+var words = [...]string{" the", " quick", " brown", " fox", " jumps", " over", " a", " lazy", " dog", " and", " rests"}
 
+// send writes text at once.
 func (a *answer) send(text string) {
 	io.WriteString(a.w, text)
 	a.control.Flush()
 }
 
-// words are what answers are made of.
-var words = []string{" the", " quick", " brown", " fox", " jumps", " over", " a", " lazy", " dog", " and", " rests"}
+// prepare renders the events of all words.
+func (a *answer) prepare() {
+	a.head = fmt.Sprintf(`data: {"id":"chatcmpl-%d","object":"chat.completion.chunk","created":0,"model":%q,`, a.record.Number, a.request.Model)
+	const before, after = `"choices":[{"index":0,"delta":{"content":"`, `"},"finish_reason":null}]}` + "\n\n"
+	for i, word := range words {
+		size := len(a.head) + len(before) + len(word) + len(after)
+		chunk := strconv.AppendInt(make([]byte, 0, size+16), int64(size), 16)
+		chunk = append(chunk, "\r\n"...)
+		chunk = append(append(append(append(chunk, a.head...), before...), word...), after...)
+		text := chunk[len(chunk)-size:]
+		a.events[i] = event{text: text, chunk: append(chunk, "\r\n"...)}
+	}
+}
+
+// token writes the n-th token, 1-based.
+func (a *answer) token(n int) {
+	a.count()
+	a.w.Write(a.events[(n-1)%len(words)].text)
+	a.control.Flush()
+}
+
+// emit writes the n-th token to the connection itself. The response is known
+// to be chunked and to have nothing buffered; the way through it would double
+// what a token costs.
+func (a *answer) emit(conn net.Conn, n int) {
+	a.count()
+	conn.Write(a.events[(n-1)%len(words)].chunk)
+}
+
+func (a *answer) count() {
+	a.record.chunks = append(a.record.chunks, time.Since(a.record.Arrived))
+	a.record.OutputTokens++
+}
 
 // stream answers with an event a token.
 func (a *answer) stream(r *http.Request, seq *sequence) {
 	a.w.Header().Set("Content-Type", "text/event-stream")
 	a.w.Header().Set("Cache-Control", "no-cache")
 	a.record.Status = http.StatusOK
-	head := a.head()
-	a.send(head + `"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}` + "\n\n")
-	for n := range seq.tokens {
+	a.record.chunks = make([]time.Duration, 0, min(seq.output, 256))
+	a.prepare()
+	a.send(a.head + `"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}` + "\n\n")
+	if conn, ok := r.Context().Value(pushed{}).(net.Conn); ok && a.fault == nil {
+		emit := func(n int) { a.emit(conn, n) }
+		seq.emit.Store(&emit)
+	}
+	for n := range seq.each {
 		if a.faultAt(r, n-1) {
 			return
 		}
-		if a.fault != nil && a.fault.kind == faultEmpty {
-			continue
+		if a.fault == nil || a.fault.kind != faultEmpty {
+			a.token(n)
 		}
-		a.record.Chunks = append(a.record.Chunks, Chunk{At: time.Now(), Tokens: 1})
-		a.send(head + `"choices":[{"index":0,"delta":{"content":"` + words[(n-1)%len(words)] + `"},"finish_reason":null}]}` + "\n\n")
-		a.record.OutputTokens++
 	}
-	if r.Context().Err() != nil {
+	if seq.generated < seq.output {
 		a.record.Outcome = Cancelled
 		return
 	}
@@ -191,9 +239,9 @@ func (a *answer) stream(r *http.Request, seq *sequence) {
 		a.record.Outcome = Faulted
 		return
 	}
-	end := head + `"choices":[{"index":0,"delta":{},"finish_reason":"` + a.finishReason() + `"}]}` + "\n\n"
+	end := a.head + `"choices":[{"index":0,"delta":{},"finish_reason":"` + a.finishReason() + `"}]}` + "\n\n"
 	if a.request.StreamOptions.IncludeUsage {
-		end += head + `"choices":[],"usage":` + a.usage() + "}\n\n"
+		end += a.head + `"choices":[],"usage":` + a.usage() + "}\n\n"
 	}
 	a.send(end + "data: [DONE]\n\n")
 	a.record.Outcome = Completed
@@ -224,22 +272,23 @@ func (a *answer) faultAt(r *http.Request, tokens int) bool {
 
 // whole answers with one body.
 func (a *answer) whole(r *http.Request, seq *sequence) {
-	var text strings.Builder
-	n := 0
-	for n = range seq.tokens {
-		text.WriteString(words[(n-1)%len(words)])
+	for range seq.more {
 	}
-	if r.Context().Err() != nil {
+	if seq.generated < seq.output {
 		a.record.Outcome = Cancelled
 		return
 	}
+	var text strings.Builder
+	for n := range seq.output {
+		text.WriteString(words[n%len(words)])
+	}
 	content := text.String()
-	a.record.OutputTokens = n
+	a.record.OutputTokens = seq.output
 	if a.fault != nil && a.fault.kind == faultEmpty {
 		content, a.record.OutputTokens = "", 0
 	}
 	a.record.Status, a.record.Outcome = http.StatusOK, Completed
 	a.w.Header().Set("Content-Type", "application/json")
 	fmt.Fprintf(a.w, `{"id":"chatcmpl-%d","object":"chat.completion","created":0,"model":%q,"choices":[{"index":0,"message":{"role":"assistant","content":%q},"finish_reason":%q}],"usage":%s}`,
-		a.record.number, a.request.Model, content, a.finishReason(), a.usage())
+		a.record.Number, a.request.Model, content, a.finishReason(), a.usage())
 }

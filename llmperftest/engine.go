@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -115,33 +116,67 @@ func (e Engine) Latency(users int, think time.Duration) time.Duration {
 	return time.Duration(latency * float64(time.Second))
 }
 
-var errShed = errors.New("the queue is full")
+var (
+	errShed    = errors.New("the queue is full")
+	errStopped = errors.New("the server has stopped")
+)
 
 // A sequence is one request in the engine.
 type sequence struct {
-	ctx     context.Context
-	record  *record
-	arrived time.Time
-	order   int64 // of arrival, to part requests of one instant
-	prompt  int
-	limit   int // max_tokens; 0 for none
+	ctx       context.Context
+	number    int // of the request, in order of arrival
+	prompt    int
+	limit     int  // max_tokens; 0 for none
+	whole     bool // tokens are not wanted one by one
+	submitted time.Time
 
-	output    int // tokens to give, drawn when the sequence is admitted
+	output    int // tokens to give, drawn when the sequence is queued
 	prefill   time.Duration
 	generated int
 
-	tokens chan int   // the number of tokens so far generated; closed after the last
-	result chan error // nil once admitted, or why not
+	// emit is called for each token, on the engine's goroutine, once it is set.
+	// Until then, and where that goroutine could be held up, each hands them on.
+	emit   atomic.Pointer[func(n int)]
+	ready  atomic.Int64  // tokens for each
+	more   chan struct{} // ready has grown; closed after the last token
+	result chan error    // nil once admitted, or why not
 }
 
 func (s *sequence) kv() int { return s.prompt + s.output }
+
+// deliver hands the token just generated on.
+func (s *sequence) deliver() {
+	if emit := s.emit.Load(); emit != nil {
+		(*emit)(s.generated)
+	} else if !s.whole {
+		s.ready.Store(int64(s.generated))
+		select {
+		case s.more <- struct{}{}:
+		default: // whoever reads has not taken the last one yet
+		}
+	}
+}
+
+// each yields the tokens that are not emitted, by number, as they come, and
+// ends when no more come.
+func (s *sequence) each(yield func(n int) bool) {
+	for taken, open := 0, true; open; {
+		_, open = <-s.more
+		for taken < int(s.ready.Load()) {
+			taken++
+			if !yield(taken) {
+				return
+			}
+		}
+	}
+}
 
 // An engine runs an Engine: one goroutine steps the batch.
 type engine struct {
 	Engine
 	mu      sync.Mutex
 	arrived []*sequence // since the stepper last looked
-	count   int64
+	stopped bool        // the stepper looks no more
 	wake    chan struct{}
 	stop    chan struct{}
 	done    chan struct{}
@@ -159,14 +194,33 @@ func (g *engine) close() {
 	<-g.done
 }
 
+// abandon lets go of all sequences that are left.
+func (g *engine) abandon(waiting, running []*sequence) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stopped = true
+	for _, s := range append(waiting, g.arrived...) {
+		s.result <- errStopped
+	}
+	for _, s := range running {
+		close(s.more)
+	}
+}
+
 // submit puts a request before the engine.
 func (g *engine) submit(s *sequence) {
 	g.mu.Lock()
-	g.count++
-	s.order = g.count
-	s.arrived = time.Now()
+	defer g.mu.Unlock()
+	if g.stopped {
+		s.result <- errStopped
+		return
+	}
+	s.submitted = time.Now()
 	g.arrived = append(g.arrived, s)
-	g.mu.Unlock()
+	g.rouse()
+}
+
+func (g *engine) rouse() {
 	select {
 	case g.wake <- struct{}{}:
 	default:
@@ -178,6 +232,7 @@ func (g *engine) submit(s *sequence) {
 func (g *engine) run() {
 	defer close(g.done)
 	var waiting, running []*sequence
+	defer func() { g.abandon(waiting, running) }()
 	kv := 0
 	steps := uint64(0)
 	timer := time.NewTimer(time.Hour)
@@ -191,7 +246,7 @@ func (g *engine) run() {
 				return
 			}
 			// What arrives at one instant is admitted together: settle first.
-			now = slot(time.Now())
+			now = slot(time.Now().Add(1))
 			if !g.sleep(timer, now) {
 				return
 			}
@@ -236,21 +291,24 @@ func (g *engine) jittered(d time.Duration, step uint64) time.Duration {
 	return time.Duration(float64(d) * math.Exp(g.Jitter*r.NormFloat64()))
 }
 
-// take moves what has arrived into the queue, first come first, and sheds what
-// the queue does not hold.
+// take moves what has arrived before now into the queue, first come first, and
+// sheds what the queue does not hold.
 func (g *engine) take(waiting []*sequence, running int) []*sequence {
 	g.mu.Lock()
-	arrived := g.arrived
+	arrived, now := g.arrived, time.Now()
 	g.arrived = nil
 	g.mu.Unlock()
-	slices.SortStableFunc(arrived, func(a, b *sequence) int {
-		if c := a.arrived.Compare(b.arrived); c != 0 {
-			return c
-		}
-		return int(a.order - b.order)
-	})
+	slices.SortFunc(arrived, func(a, b *sequence) int { return a.number - b.number })
 	for _, s := range arrived {
-		r := rand.New(rand.NewPCG(g.Seed, uint64(s.record.number)))
+		if !s.submitted.Before(now) {
+			// Whether it is here yet at this very instant is chance: the next look finds it.
+			g.mu.Lock()
+			g.arrived = append(g.arrived, s)
+			g.mu.Unlock()
+			g.rouse()
+			continue
+		}
+		r := rand.New(rand.NewPCG(g.Seed, uint64(s.number)))
 		s.output = max(1, g.Output.draw(r))
 		if s.limit > 0 {
 			s.output = min(s.output, s.limit)
@@ -261,7 +319,6 @@ func (g *engine) take(waiting []*sequence, running int) []*sequence {
 			s.result <- errShed
 			continue
 		}
-		s.tokens = make(chan int, s.output)
 		waiting = append(waiting, s)
 	}
 	return waiting
@@ -291,13 +348,13 @@ func (g *engine) give(running []*sequence, kv int) ([]*sequence, int) {
 	for _, s := range running {
 		if s.ctx.Err() == nil {
 			s.generated++
-			s.tokens <- s.generated
+			s.deliver()
 			if s.generated < s.output {
 				kept = append(kept, s)
 				continue
 			}
 		}
-		close(s.tokens)
+		close(s.more)
 		kv -= s.kv()
 	}
 	clear(running[len(kept):])

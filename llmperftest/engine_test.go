@@ -10,21 +10,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ask puts a request before the engine and returns when its tokens came.
-func ask(ctx context.Context, g *engine, number, prompt, limit int) (tokens []time.Time, err error) {
-	s := &sequence{ctx: ctx, record: &record{number: number}, prompt: prompt, limit: limit, result: make(chan error, 1)}
+// generate puts a request before the engine and returns when its tokens came.
+func generate(ctx context.Context, g *engine, number, prompt, limit int) (tokens []time.Time, err error) {
+	s := &sequence{ctx: ctx, number: number, prompt: prompt, limit: limit, more: make(chan struct{}, 1), result: make(chan error, 1)}
 	g.submit(s)
 	if err := <-s.result; err != nil {
 		return nil, err
 	}
-	for range s.tokens {
+	for range s.each {
 		tokens = append(tokens, time.Now())
 	}
 	return tokens, nil
 }
 
-// inBubble runs f with an engine in virtual time.
-func inBubble(t *testing.T, e Engine, f func(t *testing.T, g *engine)) {
+// inVirtualTime runs f with an engine in virtual time.
+func inVirtualTime(t *testing.T, e Engine, f func(t *testing.T, g *engine)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		g := newEngine(e.withDefaults())
@@ -34,9 +34,9 @@ func inBubble(t *testing.T, e Engine, f func(t *testing.T, g *engine)) {
 }
 
 func TestAStepTakesItsTimeToTheGrain(t *testing.T) {
-	inBubble(t, Engine{StepBase: 10 * time.Millisecond, StepPerSequence: time.Millisecond, Output: Fixed(5), PrefillRate: 1000}, func(t *testing.T, g *engine) {
+	inVirtualTime(t, Engine{StepBase: 10 * time.Millisecond, StepPerSequence: time.Millisecond, Output: Fixed(5), PrefillRate: 1000}, func(t *testing.T, g *engine) {
 		begin := time.Now()
-		tokens, err := ask(t.Context(), g, 0, 20, 0)
+		tokens, err := generate(t.Context(), g, 0, 20, 0)
 		require.NoError(t, err)
 		require.Len(t, tokens, 5)
 		// 20 prompt tokens at 1,000 a second, then steps of 10 ms and 1 ms for the one sequence.
@@ -48,13 +48,13 @@ func TestAStepTakesItsTimeToTheGrain(t *testing.T) {
 }
 
 func TestTheBatchHoldsNoMoreThanItsLimit(t *testing.T) {
-	inBubble(t, Engine{MaxBatch: 2, StepBase: 10 * time.Millisecond, StepPerSequence: time.Microsecond, Output: Fixed(10)}, func(t *testing.T, g *engine) {
+	inVirtualTime(t, Engine{MaxBatch: 2, StepBase: 10 * time.Millisecond, StepPerSequence: time.Microsecond, Output: Fixed(10)}, func(t *testing.T, g *engine) {
 		begin := time.Now()
 		ended := make(chan time.Duration, 3)
 		for i := range 3 {
 			time.Sleep(time.Microsecond)
 			go func() {
-				_, _ = ask(t.Context(), g, i, 1, 0)
+				_, _ = generate(t.Context(), g, i, 1, 0)
 				ended <- time.Since(begin)
 			}()
 		}
@@ -80,12 +80,12 @@ func TestWhatDoesNotFitIsShed(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			inBubble(t, row.engine, func(t *testing.T, g *engine) {
+			inVirtualTime(t, row.engine, func(t *testing.T, g *engine) {
 				errs := make(chan error, row.ask)
 				for i := range row.ask {
 					time.Sleep(time.Microsecond)
 					go func() {
-						_, err := ask(t.Context(), g, i, 1, 0)
+						_, err := generate(t.Context(), g, i, 1, 0)
 						errs <- err
 					}()
 				}
@@ -102,13 +102,13 @@ func TestWhatDoesNotFitIsShed(t *testing.T) {
 }
 
 func TestTheCacheLimitsWhatRunsAtOnce(t *testing.T) {
-	inBubble(t, Engine{KVTokens: 25, StepBase: 10 * time.Millisecond, StepPerSequence: time.Microsecond, Output: Fixed(10)}, func(t *testing.T, g *engine) {
+	inVirtualTime(t, Engine{KVTokens: 25, StepBase: 10 * time.Millisecond, StepPerSequence: time.Microsecond, Output: Fixed(10)}, func(t *testing.T, g *engine) {
 		begin := time.Now()
 		ended := make(chan time.Duration, 2)
 		for i := range 2 {
 			time.Sleep(time.Microsecond)
 			go func() {
-				_, _ = ask(t.Context(), g, i, 5, 0)
+				_, _ = generate(t.Context(), g, i, 5, 0)
 				ended <- time.Since(begin)
 			}()
 		}
@@ -118,17 +118,17 @@ func TestTheCacheLimitsWhatRunsAtOnce(t *testing.T) {
 }
 
 func TestAClientThatGoesFreesItsPlace(t *testing.T) {
-	inBubble(t, Engine{MaxBatch: 1, StepBase: 10 * time.Millisecond, Output: Fixed(1000)}, func(t *testing.T, g *engine) {
+	inVirtualTime(t, Engine{MaxBatch: 1, StepBase: 10 * time.Millisecond, Output: Fixed(1000)}, func(t *testing.T, g *engine) {
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := make(chan int)
 		go func() {
-			tokens, _ := ask(ctx, g, 0, 1, 0)
+			tokens, _ := generate(ctx, g, 0, 1, 0)
 			gone <- len(tokens)
 		}()
 		time.Sleep(55 * time.Millisecond)
 		cancel()
 		assert.Equal(t, 5, <-gone, "tokens until then")
-		tokens, err := ask(t.Context(), g, 1, 1, 3)
+		tokens, err := generate(t.Context(), g, 1, 1, 3)
 		require.NoError(t, err)
 		assert.Len(t, tokens, 3, "the limit of the request cuts the answer")
 	})
@@ -136,9 +136,9 @@ func TestAClientThatGoesFreesItsPlace(t *testing.T) {
 
 func TestASeedRepeatsLengths(t *testing.T) {
 	lengths := func(seed uint64) (n []int) {
-		inBubble(t, Engine{Seed: seed, Output: LogNormal(50, 0.5, 400)}, func(t *testing.T, g *engine) {
+		inVirtualTime(t, Engine{Seed: seed, Output: LogNormal(50, 0.5, 400)}, func(t *testing.T, g *engine) {
 			for i := range 5 {
-				tokens, err := ask(t.Context(), g, i, 1, 0)
+				tokens, err := generate(t.Context(), g, i, 1, 0)
 				require.NoError(t, err)
 				n = append(n, len(tokens))
 			}
@@ -153,7 +153,7 @@ func TestLatencyAgreesWithTheRunningEngine(t *testing.T) {
 	e := Engine{MaxBatch: 8, StepBase: 10 * time.Millisecond, StepPerSequence: time.Millisecond, Output: Fixed(50)}
 	const think = 200 * time.Millisecond
 	for _, users := range []int{1, 4, 8, 16, 32} {
-		inBubble(t, e, func(t *testing.T, g *engine) {
+		inVirtualTime(t, e, func(t *testing.T, g *engine) {
 			const requests = 20
 			sums := make(chan time.Duration, users)
 			for u := range users {
@@ -162,7 +162,7 @@ func TestLatencyAgreesWithTheRunningEngine(t *testing.T) {
 					var sum time.Duration
 					for n := range requests {
 						sent := time.Now()
-						_, _ = ask(t.Context(), g, u*requests+n, 1, 0)
+						_, _ = generate(t.Context(), g, u*requests+n, 1, 0)
 						if n >= requests/2 { // the first half reaches the steady state
 							sum += time.Since(sent)
 						}

@@ -43,37 +43,40 @@ const (
 
 // A record is a Request being written.
 type record struct {
-	number int
 	Request
+	chunks []time.Duration // when each chunk with a token was written, since Arrived
 }
 
-// A ledger holds all records.
+// request returns the record as it is told.
+func (r *record) request() Request {
+	out := r.Request
+	for _, at := range r.chunks {
+		out.Chunks = append(out.Chunks, Chunk{At: r.Arrived.Add(at), Tokens: 1})
+	}
+	return out
+}
+
+// A ledger holds all records of requests that have ended.
 type ledger struct {
-	mu      sync.Mutex
-	arrived int
-	ended   []Request
-}
-
-func (l *ledger) begin(path string) *record {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r := &record{number: l.arrived, Request: Request{Number: l.arrived, Path: path, Arrived: time.Now()}}
-	l.arrived++
-	return r
+	mu    sync.Mutex
+	ended []*record
 }
 
 func (l *ledger) end(r *record) {
 	r.Ended = time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ended = append(l.ended, r.Request)
+	l.ended = append(l.ended, r)
 }
 
-// requests returns the records of requests that have ended, by number.
+// requests returns the ended requests by number.
 func (l *ledger) requests() []Request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := slices.Clone(l.ended)
+	all := make([]Request, len(l.ended))
+	for i, r := range l.ended {
+		all[i] = r.request()
+	}
 	slices.SortFunc(all, func(a, b Request) int { return a.Number - b.Number })
 	return all
 }

@@ -10,6 +10,10 @@
 // The server records when it wrote every chunk, so that a client's measurements
 // can be compared with the truth, and goes wrong on purpose when told to.
 //
+// In a testing/synctest bubble, servers listen in memory and all of this takes
+// virtual time: see [Option]. There, requests are taken, and steps of the engine
+// end, at instants at which nobody else acts, so that runs repeat.
+//
 // It models waiting, not work: there are no prefix caches, no speculative
 // decoding and no chunked prefill, and a prompt token is a word.
 package llmperftest
@@ -25,6 +29,7 @@ type Server struct {
 	URL string // without a slash at its end; the API is at URL + "/v1"
 
 	engine *engine
+	desk   desk
 	ledger ledger
 	client *http.Client
 
@@ -32,17 +37,18 @@ type Server struct {
 	faults []Fault
 }
 
-// NewServer starts a server on loopback that answers at the engine's pace. It
+// NewServer starts a server that answers at the engine's pace: in memory if the
+// test runs in a testing/synctest bubble, else on loopback (see [Option]). It
 // ends with the test. An engine that cannot be is fatal.
-func NewServer(t testing.TB, e Engine) *Server {
+func NewServer(t testing.TB, e Engine, opts ...Option) *Server {
 	t.Helper()
 	e = e.withDefaults()
 	if err := e.validate(); err != nil {
 		t.Fatalf("llmperftest: %v", err)
 	}
-	s := &Server{engine: newEngine(e)}
+	s := &Server{engine: newEngine(e), desk: desk{virtual: inBubble()}}
 	t.Cleanup(s.engine.close)
-	s.URL, s.client, _ = start(t, s.handler())
+	s.URL, s.client = start(t, s.handler(), opts)
 	return s
 }
 
