@@ -85,10 +85,20 @@
 // The first step is the baseline, so give it a load that the service carries
 // with ease.
 //
+// # Real and virtual time
+//
+// [Run] measures in real time, against a service that is up. [Simulate] runs the
+// same scenario in virtual time, against the service's own handler with a fake
+// model behind it (package llmperftest): fifteen minutes of load take seconds,
+// and the same seed gives the same requests, answers and times to the last bit.
+// That is for every pull request; real time, for nightly runs and releases. What
+// each proves and what cannot run in virtual time is at [Simulate]. [Measure]
+// runs in whatever time it is called in.
+//
 // # Results
 //
-// Run writes result.json, which is [Result] as JSON, into the test's artifact
-// directory (go test -artifacts keeps it) and into the folder that the
+// Run and Simulate write result.json, which is [Result] as JSON, into the test's
+// artifact directory (go test -artifacts keeps it) and into the folder that the
 // environment variable LLMPERF_OUT names. Figures are attributes of the
 // subtests, which gotestsum turns into properties in JUnit.
 //

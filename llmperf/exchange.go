@@ -66,6 +66,9 @@ func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) 
 	if err := body.begin(resp); err != nil {
 		return err
 	}
+	if p, ok := resp.Body.(pusher); ok {
+		return takePushed(p, body)
+	}
 	for {
 		n, err := resp.Body.Read(buf[:])
 		if n > 0 {
@@ -80,6 +83,35 @@ func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) 
 			return err
 		}
 	}
+}
+
+// A pusher is a response body that calls its reader with what arrives, on the
+// goroutine that sends it, until the body ends. The in-memory network of package
+// llmperftest has such, since waking a reader is most of what a token costs in
+// virtual time.
+type pusher interface {
+	Push(feed func([]byte) error) error
+}
+
+// takePushed feeds body with what p pushes. A panic of the body's reader, which
+// may call the user's code, must not end the sender's goroutine.
+func takePushed(p pusher, body bodyReader) error {
+	var wrong error
+	err := p.Push(func(b []byte) (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				err = panicked(r)
+			}
+			wrong = err
+		}()
+		return body.feed(b)
+	})
+	if err == nil {
+		err = body.end()
+	} else if wrong == nil {
+		return err
+	}
+	return protocolFailure(err)
 }
 
 // broken strips an error of http.Client.Do of the URL, whose query may be

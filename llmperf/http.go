@@ -39,6 +39,8 @@ func (h HTTP) validate() error {
 	return nil
 }
 
+func (h HTTP) virtual() error { return virtualClient("HTTP.Client", h.Client) }
+
 func (h HTTP) closeIdle() { closeIdle(h.Client) }
 
 // Send sends one request.

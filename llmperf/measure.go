@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"llmperf.dev/llmperf/internal/load"
@@ -41,7 +41,7 @@ const (
 // An event tells a run's reporter what happened: one field is set.
 type event struct {
 	progress *progress
-	step     *Step // complete: all its requests are home
+	step     *stepRun // complete: all its requests are home, and nothing changes it any more
 }
 
 // A measurement is one run of a scenario. One goroutine steers it: it moves the
@@ -51,15 +51,22 @@ type measurement struct {
 	report   func(event)
 	// unmeasurable says, of what the warm-up saw, why going on would be vain.
 	unmeasurable func(warm Stats) error
+	beat         func() // called whenever the run has got on
+
+	digest  *digest // of all requests, in virtual time; else nil
+	keepLog bool    // whether log is kept
+	log     []record.Sample
+
+	interrupted atomic.Pointer[string] // why the run is to end, as soon as it can
 
 	clock  load.Clock
 	crowd  *load.Crowd
 	warmup *bucket
 	steps  []*stepRun
 	told   int // steps[:told] were reported complete
-	recent []record.Sample
 	users  map[int32]*tally
 
+	viewer   *viewer
 	timeline []Window
 	nextView time.Duration
 	counts   struct{ requests, failed int }
@@ -80,7 +87,7 @@ type tally struct {
 }
 
 func newMeasurement(s Scenario, report func(event)) *measurement {
-	return &measurement{scenario: s, report: report, unmeasurable: func(Stats) error { return nil }, users: map[int32]*tally{}}
+	return &measurement{scenario: s, report: report, unmeasurable: func(Stats) error { return nil }, beat: func() {}, users: map[int32]*tally{}, viewer: newViewer()}
 }
 
 // run drives the load to its end and sums up.
@@ -166,14 +173,22 @@ func (m *measurement) wait(ctx context.Context, until time.Duration) bool {
 		}
 		m.collect()
 		m.tell(false)
+		if why := m.interrupted.Load(); why != nil {
+			m.abort("%s", *why)
+			return false
+		}
 		if m.hopeless() {
 			return false
 		}
 	}
 }
 
+// interrupt ends the run from outside.
+func (m *measurement) interrupt(why string) { m.interrupted.CompareAndSwap(nil, &why) }
+
 // pause sleeps until the given time, or until ctx ends: then it returns false.
 func (m *measurement) pause(ctx context.Context, until time.Duration) bool {
+	m.beat()
 	timer := time.NewTimer(until - m.clock.Now())
 	defer timer.Stop()
 	select {
@@ -248,10 +263,16 @@ func (m *measurement) newUser(u int, r *record.Recorder) func(context.Context, i
 func send(ctx context.Context, t Target, c *Call) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = failf(FailTarget, "the target panicked: %v, %s", r, panicPlace(debug.Stack()))
+			err = panicked(r)
 		}
 	}()
 	return t.Send(ctx, c)
+}
+
+// panicked is the failure of a request whose target panicked with r; it is
+// called while the panic unwinds.
+func panicked(r any) error {
+	return failf(FailTarget, "the target panicked: %v, %s", r, panicPlace(debug.Stack()))
 }
 
 // panicPlace finds the file and line of the function that panicked.
@@ -275,6 +296,12 @@ func (m *measurement) file(s *record.Sample) {
 	if warming && s.Class == record.Unfinished {
 		return // cut off with the run; nobody counts on it
 	}
+	if m.digest != nil {
+		m.digest.add(s)
+	}
+	if m.keepLog {
+		m.log = append(m.log, *s)
+	}
 	m.counts.requests++
 	t := m.users[s.User]
 	if t == nil {
@@ -288,8 +315,7 @@ func (m *measurement) file(s *record.Sample) {
 		t.failed++
 		t.last = s.Detail
 	}
-	m.recent = append(m.recent, *s)
-	m.recent[len(m.recent)-1].Gaps = nil
+	m.viewer.add(s)
 	if warming {
 		m.warmup.add(s)
 		return
@@ -351,8 +377,7 @@ func (m *measurement) tell(all bool) {
 		}
 		step.Stats = step.bucket.stats()
 		m.told++
-		whole := step.Step
-		m.report(event{step: &whole})
+		m.report(event{step: step})
 	}
 	if now >= m.nextView && !all {
 		at := m.nextView
@@ -361,12 +386,8 @@ func (m *measurement) tell(all bool) {
 		if len(m.steps) > 0 {
 			begin = m.steps[len(m.steps)-1].Begin
 		}
-		slices.SortStableFunc(m.recent, func(a, b record.Sample) int { return int(a.End - b.End) })
-		w := view(m.recent, at, begin, users)
+		w := m.viewer.view(at, begin, users)
 		m.timeline = append(m.timeline, w)
-		m.recent = slices.DeleteFunc(m.recent, func(s record.Sample) bool {
-			return time.Duration(s.End) <= at-windowWidth && time.Duration(s.End) <= begin
-		})
 		m.report(event{progress: &progress{Window: w, inFlight: m.crowd.InFlight(), requests: m.counts.requests, failed: m.counts.failed}})
 	}
 }
@@ -377,6 +398,9 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 		Schema: SchemaVersion, Target: fmt.Sprint(nameOf(m.scenario.Target)), Seed: m.scenario.Seed,
 		Started: m.clock.Start().UTC().Round(0), Aborted: m.aborted, Elapsed: max(elapsed, m.clock.Now()),
 		Timeline: m.timeline, scenario: m.scenario,
+	}
+	if m.digest != nil {
+		res.Virtual, res.Digest = true, m.digest.String()
 	}
 	if m.warmup != nil {
 		res.Warmup = m.warmup.stats()

@@ -65,6 +65,8 @@ func (o OpenAI) validate() error {
 // reports says which metrics the target can measure.
 func (o OpenAI) reports(m Metric) bool { return !o.NoStream || m == Latency || m == TTFB }
 
+func (o OpenAI) virtual() error { return virtualClient("OpenAI.Client", o.Client) }
+
 func (o OpenAI) closeIdle() { closeIdle(o.Client) }
 
 type chatRequest struct {

@@ -23,6 +23,9 @@ type Result struct {
 	Started time.Time `json:"started"`           // when the load began
 	Aborted string    `json:"aborted,omitempty"` // why the run ended before its profile did; "" if it did not
 
+	Virtual bool   `json:"virtual,omitempty"` // the run was simulated: its times are virtual
+	Digest  string `json:"digest,omitempty"`  // of everything measured of every request, the warm-up's included; of a simulated run. Runs with the same digest are the same
+
 	Elapsed time.Duration `json:"elapsed_ns"` // from the first user's begin to the last request home
 	Warmup  Stats         `json:"warmup"`     // what the warm-up saw; part of no verdict
 	Steps   []Step        `json:"steps"`      // in the order they were run

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"llmperf.dev/llmperf/internal/bubble"
 )
 
 // deadlineMargin is kept free before the test's deadline, for reports.
@@ -31,6 +33,9 @@ const deadlineMargin = 10 * time.Second
 // is aborted fails the test too, after reporting what was measured.
 func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 	t.Helper()
+	if bubble.Inside() {
+		t.Fatal("llmperf: Run needs real time and cannot run in a testing/synctest bubble: use llmperf.Simulate, or llmperf.Measure and Result.Check inside the bubble")
+	}
 	s = s.withDefaults()
 	checks := uniqueNames(SLOs(slos).checks())
 	deadline, limited := t.Deadline()
@@ -40,11 +45,7 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 	if err := plan(s, checks, deadline); err != nil {
 		t.Fatalf("llmperf: nothing was sent, since this cannot work:\n%s", indent(err))
 	}
-	if os.Getenv("LLMPERF_OUT") != "" {
-		if err := os.MkdirAll(os.Getenv("LLMPERF_OUT"), 0o777); err != nil {
-			t.Fatalf("llmperf: LLMPERF_OUT: %v", err)
-		}
-	}
+	prepareOutput(t)
 
 	ctx, cancel := t.Context(), func() {}
 	if limited {
@@ -77,14 +78,23 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 		case e.progress != nil:
 			fmt.Fprintln(t.Output(), e.progress.line(s))
 		case e.step != nil:
-			outcomes = append(outcomes, reportStep(t, e.step, checks, j)...)
+			outcomes = append(outcomes, reportStep(t, &e.step.Step, checks, j)...)
 		}
 	}
 	res := <-results
-	res.Name = t.Name()
-	res.Outcomes = append(outcomes, reportRun(t, res, checks, j)...)
-	conclude(t, res)
+	conclude(t, res, append(outcomes, reportRun(t, res, checks, j)...))
 	return res
+}
+
+// prepareOutput makes the folder for results, so that a run is not lost for
+// want of it.
+func prepareOutput(t *testing.T) {
+	t.Helper()
+	if dir := os.Getenv("LLMPERF_OUT"); dir != "" {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			t.Fatalf("llmperf: LLMPERF_OUT: %v", err)
+		}
+	}
 }
 
 // Check judges the result by SLOs: one outcome for each step in an SLO's scope,
@@ -227,8 +237,9 @@ func reportOutcome(t *testing.T, o Outcome) {
 }
 
 // conclude ends the test: table, files, and what went wrong with the run.
-func conclude(t *testing.T, res *Result) {
+func conclude(t *testing.T, res *Result, outcomes []Outcome) {
 	t.Helper()
+	res.Name, res.Outcomes = t.Name(), outcomes
 	fmt.Fprint(t.Output(), table(res))
 	for _, dir := range []string{t.ArtifactDir(), os.Getenv("LLMPERF_OUT")} {
 		if dir == "" {

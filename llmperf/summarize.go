@@ -44,12 +44,7 @@ func failureName(s *record.Sample) string {
 }
 
 func sumUp(samples []record.Sample, gaps *record.Histogram, span time.Duration, users int) Stats {
-	slices.SortFunc(samples, func(a, b record.Sample) int {
-		if a.Sent != b.Sent {
-			return int(a.Sent - b.Sent)
-		}
-		return int(a.User - b.User)
-	})
+	slices.SortFunc(samples, func(a, b record.Sample) int { return compareSamples(&a, &b) })
 	out := Stats{Requests: len(samples), Seconds: span.Seconds()}
 	var latency, ttfb, ttft, itl, tpot []float64
 	inFlight, gapped := 0.0, 0

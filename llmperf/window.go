@@ -25,40 +25,64 @@ type Window struct {
 	RPS        float64       `json:"rps"`               // requests ended per second of the window
 	P50        time.Duration `json:"p50_ns"`            // latency of the window's successful requests
 	P95        time.Duration `json:"p95_ns"`            //
-	Cumulative time.Duration `json:"cumulative_p95_ns"` // p95 latency of all that ended since the step began, successful ones
+	Cumulative time.Duration `json:"cumulative_p95_ns"` // p95 latency of all that ended since the step began, successful ones; to three digits
 }
 
-// view sums up what samples, in the order of their end, show at one moment of
-// a step that began at begin.
-func view(samples []record.Sample, at, begin time.Duration, users int) Window {
+// A viewer makes windows of the requests that end.
+type viewer struct {
+	ended []ended           // within the last window, or after it
+	begin time.Duration     // of the step that the last view was of
+	step  *record.Histogram // of the latency of what ended since begin
+}
+
+type ended struct {
+	at, latency time.Duration
+	ok          bool
+	counted     bool // in the step's histogram
+}
+
+func newViewer() *viewer { return &viewer{step: record.NewHistogram()} }
+
+func (v *viewer) add(s *record.Sample) {
+	v.ended = append(v.ended, ended{at: time.Duration(s.End), latency: time.Duration(s.Latency()), ok: s.Class == record.OK})
+}
+
+// view sums up what ended by one moment of a step that began at begin. Moments
+// ascend.
+func (v *viewer) view(at, begin time.Duration, users int) Window {
 	w := Window{At: at, Users: users}
 	span := min(windowWidth, at)
-	var window, step []float64
-	for i := len(samples) - 1; i >= 0; i-- {
-		s := &samples[i]
-		end := time.Duration(s.End)
-		if end <= at-span && end <= begin {
-			break
-		}
-		if end > at {
-			continue
-		}
-		if end > at-span {
-			w.Requests++
-			if s.Class != record.OK {
-				w.Failed++
-			} else {
-				window = append(window, float64(s.Latency()))
-			}
-		}
-		if end > begin && s.Class == record.OK {
-			step = append(step, float64(s.Latency()))
+	if begin != v.begin {
+		v.begin, v.step = begin, record.NewHistogram()
+		for i := range v.ended {
+			v.ended[i].counted = false
 		}
 	}
+	var window []float64
+	for i := range v.ended {
+		e := &v.ended[i]
+		if e.at > at {
+			continue
+		}
+		if e.at > at-span {
+			w.Requests++
+			if e.ok {
+				window = append(window, float64(e.latency))
+			} else {
+				w.Failed++
+			}
+		}
+		if e.at > begin && e.ok && !e.counted {
+			e.counted = true
+			v.step.Record(int64(e.latency))
+		}
+	}
+	v.ended = slices.DeleteFunc(v.ended, func(e ended) bool { return e.at <= at-windowWidth })
 	if span > 0 {
 		w.RPS = float64(w.Requests) / span.Seconds()
 	}
-	w.P50, w.P95, w.Cumulative = quantileOf(window, 0.50), quantileOf(window, 0.95), quantileOf(step, 0.95)
+	w.P50, w.P95 = quantileOf(window, 0.50), quantileOf(window, 0.95)
+	w.Cumulative = time.Duration(v.step.Quantile(0.95))
 	return w
 }
 

@@ -38,6 +38,10 @@ func (h *Histogram) Mean() float64 { return h.h.Mean() }
 // Max is the highest duration counted, in nanoseconds, to three digits.
 func (h *Histogram) Max() int64 { return h.h.Max() }
 
+// Quantile is the p-quantile of the durations counted, in nanoseconds, to three
+// digits; 0 of none.
+func (h *Histogram) Quantile(p float64) int64 { return h.h.ValueAtQuantile(p * 100) }
+
 // AtRank returns the lowest and the highest duration that the k-th smallest
 // one counted (1-based) may have had, given the histogram's precision.
 func (h *Histogram) AtRank(k int) (low, high int64) {

@@ -1,0 +1,224 @@
+package llmperf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"llmperf.dev/llmperf/internal/bubble"
+	"llmperf.dev/llmperf/internal/record"
+)
+
+// Simulate puts a scenario's load on its target in virtual time and judges it
+// as [Run] does, with the same subtests, attributes and files, once the load is
+// over. Fifteen minutes of load take seconds, and the same seed gives the same
+// result to the last bit.
+//
+// The load runs in a [testing/synctest] bubble, whose clock jumps to the next
+// moment at which something happens. Nothing in a bubble can wait for anything
+// outside: setup builds the service and what is behind it, in memory, with
+// [llmperf.dev/llmperftest]:
+//
+//	llmperf.Simulate(t, func(t *testing.T) llmperf.Scenario {
+//		llm := llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: 32})
+//		svc := llmperftest.Serve(t, chat.NewHandler(llm.URL, llm.Client()))
+//		return llmperf.Scenario{
+//			Target:  llmperf.OpenAI{BaseURL: svc.URL + "/v1", Model: "any", Client: svc.Client()},
+//			Profile: llmperf.StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 100},
+//		}
+//	}, slos...)
+//
+// Setup is given the bubble's own t: use that one, and its Cleanup to stop what
+// setup starts. The bubble's time begins at midnight UTC of 1 January 2030.
+//
+// # What it proves
+//
+// Waiting costs virtual time and work costs none. So Simulate shows queueing,
+// limits, timeouts, retries, streaming and shedding, and how a service behaves
+// in front of a model of a given speed; only Run shows what CPU, garbage
+// collection, sockets and the real model cost.
+//
+// # What cannot run in it
+//
+// A service that does one of the following would stop the clock, or never end;
+// Simulate fails and says which, where in the code, and what to do:
+//
+//   - wait for a real socket, file or process: a database, another service, DNS.
+//     Give it a fake of that dependency, served with llmperftest.Serve, or
+//     measure it with Run.
+//   - wait on a channel, timer or sync.WaitGroup made outside setup, such as a
+//     package variable or a worker pool started in an init function: make it in
+//     setup.
+//   - hold a sync.Mutex, or a sync.Once, while it sleeps or waits, with others
+//     waiting for it: use a channel as semaphore.
+//   - leave goroutines behind: stop them in t.Cleanup.
+//
+// A service that decides by chance, or by which of two goroutines comes first
+// at one instant, gives other results from run to run. With the environment
+// variable LLMPERF_TWICE set, Simulate runs everything twice and fails with the
+// first request that differs.
+func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Result {
+	t.Helper()
+	if bubble.Inside() {
+		t.Fatal("llmperf: Simulate makes a testing/synctest bubble of its own and cannot run in another: call it outside, or llmperf.Measure and Result.Check inside")
+	}
+	checks := uniqueNames(SLOs(slos).checks())
+	prepareOutput(t)
+	begin := time.Now()
+	sim := simulate(t, setup, checks)
+	if os.Getenv("LLMPERF_TWICE") != "" && sim.stuck == nil {
+		again := simulate(t, setup, checks)
+		if diff := firstDifference(sim.log, again.log); diff != "" {
+			t.Errorf("two runs of the same seed differ, first in %s; something in the service decides by chance or by which goroutine comes first", diff)
+		}
+	}
+
+	res := sim.result
+	t.Logf("simulated %v of load in %.2g s, digest %s", res.Elapsed.Round(time.Second), time.Since(begin).Seconds(), res.Digest)
+	j := newJudge(res.scenario.Confidence, plannedSteps(res.scenario.Profile))
+	var outcomes []Outcome
+	for i := range res.Steps {
+		outcomes = append(outcomes, reportStep(t, &res.Steps[i], checks, j)...)
+	}
+	conclude(t, res, append(outcomes, reportRun(t, res, checks, j)...))
+	if sim.stuck != nil && res.Aborted == "" {
+		t.Errorf("llmperf: the load is over, and the simulation cannot end: %v", sim.stuck)
+	}
+	return res
+}
+
+// A simulation is what one run in virtual time left behind.
+type simulation struct {
+	stuck *bubble.Stuck // why it could not come to its end
+
+	mu      sync.Mutex // what follows is written inside the bubble and read outside while it runs
+	m       *measurement
+	refused error // what is wrong with the scenario
+	last    *progress
+	steps   []*stepRun // complete
+	result  *Result
+	log     []record.Sample
+}
+
+// simulate runs a scenario's load in virtual time. It does not return if there
+// was none to report.
+func simulate(t *testing.T, setup func(t *testing.T) Scenario, checks []check) *simulation {
+	t.Helper()
+	sim := new(simulation)
+	deadline, limited := t.Deadline()
+	printed := time.Now()
+	err := bubble.Run(t, bubble.Options{Tick: func() {
+		sim.mu.Lock()
+		defer sim.mu.Unlock()
+		if limited && sim.m != nil && time.Until(deadline) < deadlineMargin {
+			sim.m.interrupt("the test's deadline is near: give go test a longer -timeout")
+		}
+		if sim.last != nil && time.Since(printed) > progressEvery {
+			printed = time.Now()
+			fmt.Fprintln(t.Output(), sim.last.line(sim.m.scenario))
+		}
+	}}, func(t *testing.T, beat func()) {
+		s := setup(t).withDefaults()
+		m := newMeasurement(s, sim.note)
+		m.unmeasurable = func(warm Stats) error { return measurable(checks, warm) }
+		m.beat, m.digest, m.keepLog = beat, new(digest), os.Getenv("LLMPERF_TWICE") != ""
+		refused := errors.Join(plan(s, checks, time.Time{}), planVirtual(s))
+		sim.mu.Lock()
+		sim.m, sim.refused = m, refused
+		sim.mu.Unlock()
+		if refused != nil {
+			return
+		}
+		result := m.run(context.Background())
+		sim.mu.Lock()
+		sim.result, sim.log = result, m.log
+		sim.mu.Unlock()
+	})
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	switch {
+	case sim.refused != nil:
+		t.Fatalf("llmperf: nothing was sent, since this cannot work:\n%s", indent(sim.refused))
+	case errors.As(err, &sim.stuck):
+		sim.giveUp(t)
+	case errors.Is(err, bubble.ErrSkipped):
+		t.SkipNow()
+	case err != nil && sim.result == nil:
+		t.FailNow()
+	}
+	return sim
+}
+
+// note keeps what the run tells of itself.
+func (sim *simulation) note(e event) {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	if e.progress != nil {
+		sim.last = e.progress
+	}
+	if e.step != nil {
+		sim.steps = append(sim.steps, e.step)
+	}
+}
+
+// giveUp makes a result of the steps that were complete when the bubble got
+// stuck. It does not return if there were none.
+func (sim *simulation) giveUp(t *testing.T) {
+	t.Helper()
+	if sim.result != nil {
+		return
+	}
+	if sim.m == nil || len(sim.steps) == 0 {
+		t.Fatalf("llmperf: the simulation cannot go on: %v", sim.stuck)
+	}
+	stopped := newMeasurement(sim.m.scenario, nil)
+	stopped.clock, stopped.steps = sim.m.clock, sim.steps
+	stopped.abort("the simulation cannot go on: %v", sim.stuck)
+	sim.result = stopped.result(sim.steps[len(sim.steps)-1].Until)
+	sim.result.Virtual = true
+}
+
+// planVirtual says why a scenario cannot run in virtual time.
+func planVirtual(s Scenario) error {
+	if v, ok := s.Target.(interface{ virtual() error }); ok {
+		return v.virtual()
+	}
+	return nil
+}
+
+// virtualClient refuses the default client, which would wait for sockets.
+func virtualClient(field string, c *http.Client) error {
+	if c == nil {
+		return fmt.Errorf("%s is nil: want a client of servers in memory, such as svc.Client() of svc := llmperftest.Serve(t, handler); in virtual time nobody can wait for a socket", field)
+	}
+	return nil
+}
+
+// firstDifference describes the first request, by time, in which two runs
+// differ, or is empty.
+func firstDifference(a, b []record.Sample) string {
+	for _, log := range [][]record.Sample{a, b} {
+		slices.SortFunc(log, func(x, y record.Sample) int { return compareSamples(&x, &y) })
+	}
+	for i := range max(len(a), len(b)) {
+		switch {
+		case i >= len(a):
+			return fmt.Sprintf("%s, which only the second run sent", describeSample(&b[i]))
+		case i >= len(b):
+			return fmt.Sprintf("%s, which only the first run sent", describeSample(&a[i]))
+		case digestOf(&a[i]) != digestOf(&b[i]):
+			return fmt.Sprintf("%s in one run and %s in the other", describeSample(&a[i]), describeSample(&b[i]))
+		}
+	}
+	return ""
+}
+
+func describeSample(s *record.Sample) string {
+	return fmt.Sprintf("request %d of user %d, sent at %v, with %s after %v and %d tokens", s.Number, s.User, time.Duration(s.Sent), failureName(s), time.Duration(s.Latency()), s.OutputTokens())
+}
