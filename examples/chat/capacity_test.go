@@ -9,22 +9,36 @@ import (
 	"llmperf.dev/llmperftest"
 )
 
-// TestCapacity puts load on the service with a fake model behind it. The
-// model's pace is that of a small GPU speeded up, so that the test takes half a
-// minute; a real one would hold its steps for minutes.
+// TestCapacitySimulated puts load on the service in virtual time, with a fake
+// model behind it that keeps the pace of a real one: eleven minutes of load in
+// seconds, the same on every machine. It is what every pull request runs.
+func TestCapacitySimulated(t *testing.T) {
+	llmperf.Simulate(t, func(t *testing.T) llmperf.Scenario {
+		scenario := serve(t, llmperftest.Engine{MaxBatch: 64, Output: llmperftest.Uniform(80, 120)})
+		scenario.Profile = llmperf.StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 100}
+		return scenario
+	},
+		llmperf.NoSaturationBelow(50),
+		llmperf.FailureRateBelow(0.001),
+		llmperf.UpTo(50,
+			llmperf.Latency.P95Below(5*time.Second),
+			llmperf.TTFT.P95Below(100*time.Millisecond),
+			llmperf.ITL.P95Below(50*time.Millisecond),
+		),
+	)
+}
+
+// TestCapacity does it in real time, where the service's own work counts too.
+// The fake model is several times as fast as a real one, so that the test takes
+// less than a minute; in front of a real one steps would last for minutes.
 func TestCapacity(t *testing.T) {
-	llm := llmperftest.NewServer(t, llmperftest.Engine{
+	scenario := serve(t, llmperftest.Engine{
 		MaxBatch: 32, StepBase: 4 * time.Millisecond, StepPerSequence: 20 * time.Microsecond, Output: llmperftest.Uniform(18, 22),
 	})
-	svc := llmperftest.Serve(t, chat.NewHandler(chat.Config{
-		Upstream: llm.URL + "/v1", Client: llm.Client(), Model: "small", Limit: 32, Timeout: 10 * time.Second,
-	}))
-	llmperf.Run(t, llmperf.Scenario{
-		Target:  llmperf.OpenAI{BaseURL: svc.URL + "/v1", Model: "any", Client: svc.Client(), Prompts: llmperf.PromptFile("../../testdata/prompts.jsonl")},
-		Profile: llmperf.StepProfile{StepUsers: 10, StepTime: 15 * time.Second, MaxUsers: 30},
-		Think:   llmperf.Between(50*time.Millisecond, 100*time.Millisecond),
-		Warmup:  2 * time.Second,
-	},
+	scenario.Profile = llmperf.StepProfile{StepUsers: 10, StepTime: 15 * time.Second, MaxUsers: 30}
+	scenario.Think = llmperf.Between(50*time.Millisecond, 100*time.Millisecond)
+	scenario.Warmup = 2 * time.Second
+	llmperf.Run(t, scenario,
 		llmperf.NoSaturationBelow(20),
 		llmperf.FailureRateBelow(0.001),
 		llmperf.UpTo(20,
@@ -33,4 +47,16 @@ func TestCapacity(t *testing.T) {
 			llmperf.ITL.P95Below(50*time.Millisecond),
 		),
 	)
+}
+
+// serve starts the service in front of a fake model, and returns a scenario
+// that lacks only its load.
+func serve(t *testing.T, model llmperftest.Engine) llmperf.Scenario {
+	llm := llmperftest.NewServer(t, model)
+	svc := llmperftest.Serve(t, chat.NewHandler(chat.Config{
+		Upstream: llm.URL + "/v1", Client: llm.Client(), Model: "small", Limit: model.MaxBatch, Timeout: 30 * time.Second,
+	}))
+	return llmperf.Scenario{
+		Target: llmperf.OpenAI{BaseURL: svc.URL + "/v1", Model: "any", Client: svc.Client(), Prompts: llmperf.PromptFile("../../testdata/prompts.jsonl")},
+	}
 }
