@@ -62,7 +62,13 @@ func TestSubject(t *testing.T) {
 // runSubject runs a subject and returns what go test -v prints.
 func runSubject(t *testing.T, name string, env ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSubject$", "-test.v", "-test.timeout=2m")
+	return runSubjectWithin(t, 2*time.Minute, name, env...)
+}
+
+// runSubjectWithin runs a subject under a -timeout of its own.
+func runSubjectWithin(t *testing.T, timeout time.Duration, name string, env ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSubject$", "-test.v", "-test.timeout="+timeout.String())
 	cmd.Env = append(append(os.Environ(), "LLMPERF_SUBJECT="+name), env...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError

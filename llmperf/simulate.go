@@ -192,10 +192,16 @@ func planVirtual(s Scenario) error {
 	return nil
 }
 
-// virtualClient refuses the default client, which would wait for sockets.
+// virtualClient refuses a client that would wait for sockets.
 func virtualClient(field string, c *http.Client) error {
+	const want = "want a client of servers in memory, such as svc.Client() of svc := llmperftest.Serve(t, handler); in virtual time nobody can wait for a socket"
 	if c == nil {
-		return fmt.Errorf("%s is nil: want a client of servers in memory, such as svc.Client() of svc := llmperftest.Serve(t, handler); in virtual time nobody can wait for a socket", field)
+		return fmt.Errorf("%s is nil: %s", field, want)
+	}
+	transport, ok := c.Transport.(*http.Transport)
+	//lint:ignore SA1019 whoever still sets Dial does not dial sockets either
+	if c.Transport == nil || ok && transport.DialContext == nil && transport.Dial == nil {
+		return fmt.Errorf("%s dials real addresses: %s", field, want)
 	}
 	return nil
 }

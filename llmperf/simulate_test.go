@@ -204,6 +204,8 @@ func TestSimulateRefusesWhatCannotWork(t *testing.T) {
 	out := runSubject(t, "simulate default client")
 	assert.Contains(t, out, "OpenAI.Client is nil")
 	assert.Contains(t, out, "llmperftest.Serve")
+	out = runSubject(t, "simulate real client")
+	assert.Contains(t, out, "HTTP.Client dials real addresses")
 	out = runSubject(t, "simulate bad scenario")
 	assert.Contains(t, out, "nothing was sent")
 	assert.Contains(t, out, "scenario.Profile is nil")
@@ -245,6 +247,13 @@ func TestSimulateReportsLikeRun(t *testing.T) {
 	repeated, err := os.ReadFile(filepath.Join(again, "TestSubject", "result.json"))
 	require.NoError(t, err)
 	assert.Equal(t, string(data), string(repeated), "result.json is the same in another process")
+}
+
+func TestASimulationThatOutlastsTheTestReportsWhatItHas(t *testing.T) {
+	out := runSubjectWithin(t, 15*time.Second, "simulate for years")
+	assert.Contains(t, out, "the run was aborted: the test's deadline is near")
+	assert.Contains(t, out, "--- PASS: TestSubject/users=100/latency_p50")
+	assert.NotContains(t, out, "panic: test timed out")
 }
 
 func TestTwoRunsOfAServiceThatDecidesByChanceDiffer(t *testing.T) {
@@ -303,6 +312,13 @@ func init() {
 		"simulate default client": simulated(func(t *testing.T) llmperf.Scenario {
 			return llmperf.Scenario{Target: llmperf.OpenAI{BaseURL: "http://localhost/v1", Model: "any"}, Profile: hold(1, time.Minute)}
 		}),
+		"simulate real client": simulated(func(t *testing.T) llmperf.Scenario {
+			s := plain(t, func(http.ResponseWriter, *http.Request) {})
+			target := s.Target.(llmperf.HTTP)
+			target.Client = &http.Client{Transport: &http.Transport{MaxIdleConns: 10}}
+			s.Target = target
+			return s
+		}),
 		"simulate bad scenario": simulated(func(t *testing.T) llmperf.Scenario { return llmperf.Scenario{} }),
 		"simulate in a bubble": func(t *testing.T) {
 			synctest.Test(t, simulated(func(t *testing.T) llmperf.Scenario { return busy(t, 1) }))
@@ -317,6 +333,13 @@ func init() {
 		"simulate failed": simulated(func(t *testing.T) llmperf.Scenario {
 			t.Fatal("cannot build the service")
 			return llmperf.Scenario{}
+		}),
+		"simulate for years": simulated(func(t *testing.T) llmperf.Scenario {
+			server := llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: 1000, StepPerSequence: time.Microsecond})
+			return llmperf.Scenario{
+				Target:  target(server),
+				Profile: llmperf.StepProfile{StepUsers: 100, StepTime: time.Minute, MaxUsers: 1000, Duration: 20_000 * time.Hour},
+			}
 		}),
 		"simulate verdicts": simulated(func(t *testing.T) llmperf.Scenario { return busy(t, 1) }),
 		"simulate random source": handler(func(w http.ResponseWriter, r *http.Request) {
