@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"llmperf.dev/llmperftest/internal/memnet"
 )
 
 // An Engine is a continuous-batching inference engine: one batch of sequences,
@@ -37,7 +39,7 @@ const NoQueue = -1
 
 // grain is the width of the time grid; the engine acts at the last nanosecond
 // of a grain, and clients that want runs to repeat act earlier in it.
-const grain = 20 * time.Microsecond
+const grain = memnet.Grain
 
 func (e Engine) withDefaults() Engine {
 	if e.MaxBatch == 0 {
