@@ -47,11 +47,11 @@ type event struct {
 // A measurement is one run of a scenario. One goroutine steers it: it moves the
 // load from step to step, collects samples and tells the reporter.
 type measurement struct {
-	scenario Scenario
-	report   func(event)
-	// unmeasurable says, of what the warm-up saw, why going on would be vain.
-	unmeasurable func(warm Stats) error
-	beat         func() // called whenever the run has got on
+	scenario  Scenario
+	report    func(event)
+	vain      func(warm Stats) error // says, of what the warm-up saw, why going on would be vain
+	undecided func(*Step) bool       // reports whether SLOs of a step need more evidence
+	beat      func()                 // called whenever the run has got on
 
 	digest  *digest // of all requests, in virtual time; else nil
 	keepLog bool    // whether log is kept
@@ -77,6 +77,7 @@ type measurement struct {
 type stepRun struct {
 	Step
 	bucket *bucket
+	open   bool // its end may move yet
 }
 
 // A tally is what became of one user's requests, as far as it matters to
@@ -87,7 +88,11 @@ type tally struct {
 }
 
 func newMeasurement(s Scenario, report func(event)) *measurement {
-	return &measurement{scenario: s, report: report, unmeasurable: func(Stats) error { return nil }, beat: func() {}, users: map[int32]*tally{}, viewer: newViewer()}
+	return &measurement{
+		scenario: s, report: report,
+		vain: func(Stats) error { return nil }, undecided: func(*Step) bool { return false }, beat: func() {},
+		users: map[int32]*tally{}, viewer: newViewer(),
+	}
 }
 
 // run drives the load to its end and sums up.
@@ -136,7 +141,7 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 					return m.clock.Now()
 				}
 				begin = warm
-				if err := m.unmeasurable(m.warmup.stats()); err != nil {
+				if err := m.vain(m.warmup.stats()); err != nil {
 					m.abort("%v", err)
 					return begin
 				}
@@ -144,16 +149,13 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 		}
 		change := next.Users - running
 		step := &stepRun{Step: Step{Index: len(m.steps), Name: next.name(), Load: next, Begin: begin, From: begin + next.unmeasured(change), Until: begin + next.Hold}}
-		step.bucket = newBucket(step.From, step.Until, next.Users)
+		step.bucket, step.open = newBucket(step.From, step.Until, next.Users), true
 		m.steps = append(m.steps, step)
 		m.crowd.Resize(next.Users, begin, next.spawnTime(max(change, 0)))
 		running = next.Users
-		if !m.wait(ctx, step.Until) {
-			step.Until = max(min(step.Until, m.clock.Now()), step.From)
-			step.bucket.until = step.Until
-			return m.clock.Now()
+		if begin, ok = m.hold(ctx, step); !ok {
+			return begin
 		}
-		begin = step.Until
 	}
 }
 
@@ -322,7 +324,7 @@ func (m *measurement) file(s *record.Sample) {
 	}
 	for i := len(m.steps) - 1; i >= 0; i-- {
 		if step := m.steps[i]; sent >= step.Begin {
-			if sent >= step.From && sent < step.Until {
+			if sent >= step.From && (step.open || sent < step.Until) {
 				step.bucket.add(s)
 			}
 			return
@@ -370,7 +372,7 @@ func (m *measurement) tell(all bool) {
 	for m.told < len(m.steps) {
 		step := m.steps[m.told]
 		if !all {
-			if now < step.Until || !m.crowd.HomeBefore(step.Until) {
+			if step.open || now < step.Until || !m.crowd.HomeBefore(step.Until) {
 				break
 			}
 			m.collect()
@@ -415,6 +417,9 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 	}
 	res.Total = sumUp(all, gaps, span, 0)
 	res.Saturation = locateSaturation(res.Steps, m.scenario)
+	res.Growth, res.Plateau = growthOf(res.Steps, m.scenario), throughputPlateau(res.Steps)
+	res.Health = healthOf(res, m.scenario.Confidence)
+	res.Warnings = warningsOf(m.steps, m.scenario.Confidence)
 	return res
 }
 

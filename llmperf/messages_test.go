@@ -30,6 +30,7 @@ type made struct {
 	users, requests, failed int
 	median                  time.Duration // of latency; other metrics are shares of it
 	sigma                   float64
+	effect                  float64 // how many requests are worth one independent one; 0 for one
 }
 
 // madeStep is a step of a minute, of which 50 s were measured.
@@ -44,6 +45,13 @@ func madeStep(m made) Step {
 			ITL: lognormal(ok, m.median/100, m.sigma/4), TPOT: lognormal(ok, m.median/90, m.sigma/4),
 		},
 	}
+	for _, d := range []*Distribution{&s.Latency, &s.TTFB, &s.TTFT, &s.ITL, &s.TPOT} {
+		for i := range d.effects {
+			d.effects[i] = m.effect
+		}
+	}
+	s.failureEffect = m.effect
+	s.TailRatio = float64(s.Latency.P99) / float64(max(s.Latency.P50, 1))
 	if m.failed > 0 {
 		s.FailureRate = float64(m.failed) / float64(m.requests)
 		s.Failures = map[string]int{"timeout": (m.failed + 1) / 2}
@@ -120,6 +128,19 @@ func TestMessages(t *testing.T) {
 		{"itl_p99_inconclusive", "another metric", madeResult(usual), ITL.P99Below(23800 * time.Microsecond), Inconclusive},
 		{"tpot_p50_fail", "times below 10 ms are shown to three digits", madeResult(beside(usual, func(m *made) { m.median = 300 * ms })), TPOT.P50Below(2500 * time.Microsecond), Fail},
 
+		{"latency_p95_effective", "requests that depend on each other a little are worth fewer", madeResult(beside(usual, func(m *made) { m.effect = 1.2 })), Latency.P95Below(2 * time.Second), Fail},
+		{"latency_p95_dependent", "requests that depend on each other much are warned of", madeResult(beside(usual, func(m *made) { m.effect = 6 })), Latency.P95Below(3400 * ms), Inconclusive},
+		{"latency_p95_few_effective", "of 100 requests too few are independent", madeResult(beside(usual, func(m *made) { m.requests, m.effect = 100, 2 })), Latency.P95Below(5 * time.Second), Inconclusive},
+		{"latency_p95_cut_off", "requests that were cut off may have been slow, for all that is known", cutOff(60), Latency.P95Below(5 * time.Second), Inconclusive},
+		{"latency_p95_cut_off_fail", "requests that were cut off had been slow already", cutOff(200), Latency.P95Below(5 * time.Second), Fail},
+		{"latency_p95_held", "three looks at a step each take a third of the error", held(madeResult(usual)), Latency.P95Below(5 * time.Second), Pass},
+
+		{"guard_pass", "what is not refuted passes", madeResult(usual), Guard(Latency.P95Below(3280 * ms)), Pass},
+		{"guard_proved", "what is proved passes as without a guard", madeResult(usual), Guard(Latency.P95Below(5 * time.Second)), Pass},
+		{"guard_fail", "what is refuted fails all the same", madeResult(usual), Guard(Latency.P95Below(2 * time.Second)), Fail},
+		{"guard_few", "few requests refute nothing", madeResult(thin(usual, 40)), UpTo(50, Guard(TailRatioBelow(2), FailureRateBelow(0.001))), Pass},
+		{"guard_none", "nothing was measured", madeResult(failing(80, 80)), Guard(Latency.P95Below(time.Second)), Inconclusive},
+
 		{"tail_ratio_pass", "a steady service", madeResult(usual), TailRatioBelow(3), Pass},
 		{"tail_ratio_fail", "a service with a tail", madeResult(beside(usual, func(m *made) { m.sigma = 0.8 })), TailRatioBelow(2), Fail},
 		{"tail_ratio_inconclusive", "the limit is just there", madeResult(usual), TailRatioBelow(2), Inconclusive},
@@ -146,6 +167,13 @@ func TestMessages(t *testing.T) {
 		{"saturation_few_later", "the first step has enough requests, the second has not", madeResult(step(10, 1), thin(step(20, 1.1), 40)), NoSaturationBelow(20), Inconclusive},
 		{"saturation_p90", "40 requests are enough for p90 and not for p95", madeResult(thin(step(10, 1), 40), thin(step(20, 1.9), 40)), NoSaturationBelow(20), Inconclusive},
 		{"saturation_one_step", "there is nothing to compare with", madeResult(step(10, 1)), NoSaturationBelow(10), Inconclusive},
+
+		{"growth_pass", "latency grows along a line", madeResult(step(10, 1), step(20, 1.5), step(30, 2), step(40, 2.5), step(50, 3)), GrowthAtMost(Linear), Pass},
+		{"growth_fail", "latency shoots up at the end", madeResult(step(10, 1), step(20, 1.02), step(30, 1.05), step(40, 1.1), step(50, 4), step(60, 9)), GrowthAtMost(Linear), Fail},
+		{"growth_fail_by_shedding", "latency stays, and failures don't", madeResult(step(10, 1), step(20, 1), beside(step(30, 1), func(m *made) { m.failed = 60 }), beside(step(40, 1), func(m *made) { m.failed = 90 })), GrowthAtMost(Linear), Fail},
+		{"growth_flat", "latency does not grow", madeResult(step(10, 1), step(20, 1), step(30, 1.02), step(40, 1.03)), GrowthAtMost(Flat), Pass},
+		{"growth_few_steps", "three steps have no sure shape", madeResult(step(10, 1), step(20, 1.5), step(30, 2)), GrowthAtMost(Linear), Inconclusive},
+		{"growth_unclear", "the shape hangs on one step", madeResult(step(10, 1), step(20, 1.05), step(30, 2.6), step(40, 2.7)), GrowthAtMost(Linear), Inconclusive},
 
 		{"never_measured", "the metric never came", madeResult(usual), ICL.P95Below(time.Second), Fail},
 		{"no_step_in_scope", "no step is that small", madeResult(usual), UpTo(10, TailRatioBelow(2)), Fail},
@@ -183,4 +211,23 @@ func oneOfMany() *Result {
 		loads[i] = beside(usual, func(m *made) { m.users = 10 * (i + 1) })
 	}
 	return madeResult(loads...)
+}
+
+// cutOff is a run that had to end with so many requests in flight, which had
+// waited for ten seconds.
+func cutOff(n int) *Result {
+	r := madeResult(usual)
+	s := &r.Steps[0]
+	for range n {
+		s.Latency.cutOff = append(s.Latency.cutOff, 10e9)
+	}
+	s.Requests, s.Failed = s.Requests+n, n
+	s.Failures = map[string]int{"unfinished": n}
+	return r
+}
+
+// held is a run whose steps were held until they were decided.
+func held(r *Result) *Result {
+	r.scenario.HoldUntilDecided = true
+	return r
 }

@@ -40,15 +40,15 @@ func (m Metric) of(s *Stats) *Distribution {
 }
 
 // P50Below holds where the median is below limit.
-func (m Metric) P50Below(limit time.Duration) SLO { return quantileSLO(m, 0.50, limit) }
+func (m Metric) P50Below(limit time.Duration) SLO { return percentileSLO(m, 0.50, limit) }
 
 // P90Below holds where 90 % of requests are below limit.
-func (m Metric) P90Below(limit time.Duration) SLO { return quantileSLO(m, 0.90, limit) }
+func (m Metric) P90Below(limit time.Duration) SLO { return percentileSLO(m, 0.90, limit) }
 
 // P95Below holds where 95 % of requests are below limit. Proving it takes at
 // least 59 requests a step at 95 % confidence.
-func (m Metric) P95Below(limit time.Duration) SLO { return quantileSLO(m, 0.95, limit) }
+func (m Metric) P95Below(limit time.Duration) SLO { return percentileSLO(m, 0.95, limit) }
 
 // P99Below holds where 99 % of requests are below limit. Proving it takes at
 // least 299 requests a step at 95 % confidence.
-func (m Metric) P99Below(limit time.Duration) SLO { return quantileSLO(m, 0.99, limit) }
+func (m Metric) P99Below(limit time.Duration) SLO { return percentileSLO(m, 0.99, limit) }

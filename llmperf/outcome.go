@@ -43,8 +43,19 @@ type Outcome struct {
 	High       float64 `json:"high,omitempty"`  // its upper bound; 0 if there is none
 	Unit       string  `json:"unit"`            // "s", "x", "1/s", or "" for a share
 	N          int     `json:"n"`               // requests it rests on
+	Effective  int     `json:"n_effective"`     // as many independent requests are they worth
 	Confidence float64 `json:"confidence"`      // of each bound
 	Guard      bool    `json:"guard,omitempty"` // a pass is no proof: nothing was refuted
+
+	guarded bool // being undecided is a pass, as [Guard] has it
+}
+
+// path is the outcome's subtest below the test that ran it.
+func (o *Outcome) path() string {
+	if o.Step == "" {
+		return o.Name
+	}
+	return o.Step + "/" + o.Name
 }
 
 // Assert reports a failed outcome as a failure of t the way testify does, with
@@ -59,16 +70,16 @@ func (o Outcome) Assert(t assert.TestingT, msgAndArgs ...any) bool {
 	return true
 }
 
-// outcome begins an outcome of c; s is nil for the whole run. Bounds of unit
-// seconds come in nanoseconds.
-func (c check) outcome(s *Step, j judge, b stats.Interval, unit string, n int) Outcome {
+// outcome begins an outcome of c; s is nil for the whole run, and conf the
+// confidence of the bounds. Bounds of unit seconds come in nanoseconds.
+func (c check) outcome(s *Step, conf float64, e evidence, unit string) Outcome {
 	scale := 1.0
 	if unit == seconds {
 		scale = float64(time.Second)
 	}
 	o := Outcome{
-		Name: c.name, Want: c.want, Verdict: Inconclusive, Unit: unit, N: n, Confidence: j.pass,
-		Seen: b.Estimate / scale, Low: b.Low / scale, High: b.High / scale,
+		Name: c.name, Want: c.want, Verdict: Inconclusive, Unit: unit, N: e.n, Effective: e.effective, Confidence: conf,
+		Seen: e.Estimate / scale, Low: e.Low / scale, High: e.High / scale, guarded: c.guard,
 	}
 	if math.IsInf(o.High, 1) {
 		o.High = 0
@@ -87,12 +98,37 @@ func (o *Outcome) sentence(subject string) {
 	if o.Step != "" {
 		where = " at " + strings.Replace(o.Step, "users=", "", 1) + " users"
 	}
+	o.Message = fmt.Sprintf("%s%s: %s, want %s: %s", subject, where, o.figures(), o.Want[strings.IndexAny(o.Want, "<>"):], o.said())
+}
+
+// said is the verdict with what it rests on. A guarded verdict is settled here.
+func (o *Outcome) said() string {
+	if o.guarded && o.Verdict == Inconclusive && o.N > 0 {
+		o.Verdict, o.Guard = Pass, true
+	}
 	said := strings.ToUpper(string(o.Verdict))
 	if o.Guard {
 		said = "NOT REFUTED"
 	}
-	o.Message = fmt.Sprintf("%s%s: %s, want %s: %s (n=%s, %s confidence)",
-		subject, where, o.figures(), o.Want[strings.IndexAny(o.Want, "<>"):], said, count(o.N), percent(o.Confidence))
+	effective := ""
+	if o.Effective < o.N {
+		effective = ", effective " + count(o.Effective)
+	}
+	return fmt.Sprintf("%s (n=%s%s, %s confidence)", said, count(o.N), effective, percent(o.Confidence))
+}
+
+// explain adds to a step's undecided verdict what would decide it. least is the
+// fewest requests that prove what.
+func (o *Outcome) explain(least int, what string, shown, strict evidence, limit float64) {
+	if o.Verdict != Inconclusive {
+		return
+	}
+	if shown.effective < least && shown.Estimate < limit {
+		o.more(tooFew(what, least, shown))
+	} else {
+		o.more(undecided(shown.Interval, strict.Interval, limit))
+	}
+	o.more(dependence(shown))
 }
 
 // more adds what the reader should know beside the verdict.
@@ -107,15 +143,20 @@ func (o *Outcome) figures() string {
 	if o.N == 0 {
 		return "nothing measured"
 	}
+	return bounded(stats.Interval{Low: o.Low, Estimate: o.Seen, High: o.High}, o.Unit)
+}
+
+// bounded writes an estimate with its bounds, of which 0 and +Inf are none.
+func bounded(b stats.Interval, unit string) string {
 	high := "no upper bound"
-	if o.High > 0 {
-		high = quantity(o.High, o.Unit)
+	if b.High > 0 && !math.IsInf(b.High, 1) {
+		high = quantity(b.High, unit)
 	}
 	low := "no lower bound"
-	if o.Low > 0 || o.Unit == share {
-		low = quantity(o.Low, o.Unit)
+	if b.Low > 0 || unit == share {
+		low = quantity(b.Low, unit)
 	}
-	return fmt.Sprintf("%s [%s, %s]", quantity(o.Seen, o.Unit), low, high)
+	return fmt.Sprintf("%s [%s, %s]", quantity(b.Estimate, unit), low, high)
 }
 
 func quantity(v float64, unit string) string {
@@ -145,6 +186,16 @@ func duration(d time.Duration) string {
 
 // percent is a share to three digits.
 func percent(v float64) string { return fmt.Sprintf("%.3g %%", v*100) }
+
+// roundUpShare rounds a share up to three digits, so that what is proved to be
+// below it stays so.
+func roundUpShare(v float64) float64 {
+	if v <= 0 {
+		return v
+	}
+	digits := math.Pow(10, 2-math.Floor(math.Log10(v)))
+	return math.Ceil(v*digits-1e-9) / digits
+}
 
 // count is n with separated thousands.
 func count(n int) string {

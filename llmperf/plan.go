@@ -7,8 +7,17 @@ import (
 	"time"
 )
 
-// plan says what is wrong with a run before anything is sent.
-func plan(s Scenario, checks []check, deadline time.Time) error {
+// plan fills in what the scenario leaves open, and says what is wrong with a run
+// before anything is sent.
+func plan(s Scenario, checks []check, deadline time.Time) (Scenario, error) {
+	s = s.withDefaults()
+	strictness, err := effectiveStrictness(s.Strictness)
+	s.Strictness = strictness
+	return s, errors.Join(err, refuse(s, checks, deadline))
+}
+
+// refuse says why a run cannot work.
+func refuse(s Scenario, checks []check, deadline time.Time) error {
 	errs := []error{s.validate()}
 	if len(checks) == 0 {
 		errs = append(errs, errors.New("no SLOs: want at least one, such as llmperf.TailRatioBelow(2), or llmperf.Measure for measuring alone"))
@@ -28,7 +37,30 @@ func plan(s Scenario, checks []check, deadline time.Time) error {
 		return nil
 	}
 	steps := p.plan()
-	return errors.Join(checkScopes(steps, checks), checkDeadline(s, steps, deadline))
+	if err := checkScopes(steps, checks); err != nil {
+		return err
+	}
+	return errors.Join(checkDeadline(s, steps, deadline), enough(s, steps, checks, s.ExpectedLatency))
+}
+
+// judgeBy lets a measurement end where going on would prove nothing, and hold
+// steps on as long as checks are undecided.
+func (m *measurement) judgeBy(checks []check, j judge) {
+	m.vain = func(warm Stats) error {
+		err := measurable(checks, warm)
+		if known, ok := m.scenario.Profile.(planner); ok && warm.Succeeded() > 0 {
+			err = errors.Join(err, enough(m.scenario, known.plan(), checks, warm.Latency.Mean))
+		}
+		return err
+	}
+	m.undecided = func(s *Step) bool {
+		for _, c := range checks {
+			if c.step != nil && c.covers(s) && judgeStep(c, s, j).Verdict == Inconclusive {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // checkScopes refuses SLOs that no step could answer.

@@ -21,7 +21,8 @@ func sound() (Scenario, []SLO) {
 
 // planOf is what a run says before it sends anything.
 func planOf(s Scenario, slos []SLO, deadline time.Time) error {
-	return plan(s.withDefaults(), uniqueNames(SLOs(slos).checks()), deadline)
+	_, err := plan(s, uniqueNames(SLOs(slos).checks()), deadline)
+	return err
 }
 
 // deciding is a profile whose steps are not known before the run.

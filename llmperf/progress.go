@@ -81,8 +81,15 @@ func table(r *Result) string {
 			fmt.Fprintf(&text, "  for example: %s\n", example)
 		}
 	}
+	text.WriteString(signalTable(r.Health))
 	if r.Saturation.Found {
 		fmt.Fprintf(&text, "saturated at %d users (%s)\n", r.Saturation.Users, bracket(r.Saturation))
+	}
+	if r.Plateau > 0 {
+		fmt.Fprintf(&text, "throughput stops growing at about %d users\n", r.Plateau)
+	}
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(&text, "note: %s\n", warning)
 	}
 	return text.String()
 }

@@ -1,11 +1,8 @@
 package llmperf
 
 import (
-	"math"
-	"slices"
 	"time"
 
-	"llmperf.dev/llmperf/internal/record"
 	"llmperf.dev/llmperf/internal/stats"
 )
 
@@ -31,9 +28,13 @@ type Result struct {
 	Steps   []Step        `json:"steps"`      // in the order they were run
 	Total   Stats         `json:"total"`      // all steps' measured requests together
 
-	Timeline   []Window   `json:"timeline"`   // the 10 s sliding window, every 5 s
-	Saturation Saturation `json:"saturation"` // of the steps by rising load
-	Outcomes   []Outcome  `json:"outcomes"`   // of the SLOs given to Run
+	Timeline   []Window   `json:"timeline"`                // the 10 s sliding window, every 5 s
+	Saturation Saturation `json:"saturation"`              // of the steps by rising load
+	Growth     Growth     `json:"growth"`                  // of p95 latency with load
+	Plateau    int        `json:"plateau_users,omitempty"` // users at which throughput stops growing with them; 0 if it does not
+	Health     []Signal   `json:"health"`                  // the signals that an operator looks at
+	Warnings   []string   `json:"warnings,omitempty"`      // what makes the measurement itself doubtful
+	Outcomes   []Outcome  `json:"outcomes"`                // of the SLOs given to Run
 
 	scenario Scenario
 }
@@ -83,92 +84,24 @@ type Stats struct {
 	ICL     Distribution `json:"icl"`
 	ITL     Distribution `json:"itl"`
 	TPOT    Distribution `json:"tpot"`
+
+	failureEffect float64 // design effect of failing; 0 for none
 }
 
 // Succeeded is the number of successful requests.
 func (s *Stats) Succeeded() int { return s.Requests - s.Failed }
 
-// A Distribution sums up one metric; all zero if it was never measured.
-type Distribution struct {
-	N    int           `json:"n"` // requests, or gaps for ICL
-	Min  time.Duration `json:"min_ns"`
-	Mean time.Duration `json:"mean_ns"`
-	P50  time.Duration `json:"p50_ns"`
-	P90  time.Duration `json:"p90_ns"`
-	P95  time.Duration `json:"p95_ns"`
-	P99  time.Duration `json:"p99_ns"`
-	Max  time.Duration `json:"max_ns"`
-
-	sorted    []float64         // nanoseconds, of metrics with a value a request
-	histogram *record.Histogram // of ICL
-	requests  int               // behind histogram
+// failures returns the failure rate between its bounds, each at confidence
+// conf. Requests that fail in bursts count as fewer.
+func (s *Stats) failures(conf float64) evidence {
+	e := evidence{n: s.Requests, effective: stats.EffectiveN(s.Requests, s.failureEffect)}
+	e.Interval = stats.FailureBoundsEffective(s.Failed, s.Requests, e.effective, conf)
+	return e
 }
 
-// bounds returns the p-quantile in nanoseconds and its bounds, each at
-// confidence conf, and the number of requests that they rest on. The gaps of
-// one request depend on each other, so that histogram counts as many
-// independent values as requests.
-func (d *Distribution) bounds(p, conf float64) (q stats.Interval, n int) {
-	if d.histogram == nil {
-		return stats.Quantile(d.sorted, p, conf, 0), len(d.sorted)
-	}
-	return histogramQuantile(d.histogram, p, conf, d.requests), d.requests
-}
-
-func histogramQuantile(h *record.Histogram, p, conf float64, requests int) stats.Interval {
-	n := h.N()
-	q := stats.Interval{High: math.Inf(1)}
-	if n == 0 {
-		return q
-	}
-	estimate := stats.NearestRank(n, p)
-	_, high := h.AtRank(estimate)
-	q.Estimate = float64(high)
-	stretch := float64(n) / float64(requests)
-	if k, ok := stats.LowerRank(requests, p, conf); ok {
-		low, _ := h.AtRank(max(1, min(estimate, int(float64(k)*stretch))))
-		q.Low = float64(low)
-	}
-	if k, ok := stats.UpperRank(requests, p, conf); ok {
-		_, high := h.AtRank(min(n, max(estimate, int(math.Ceil(float64(k)*stretch)))))
-		q.High = float64(high)
-	}
-	return q
-}
-
-// newDistribution sums up values in nanoseconds, which it sorts in place.
-func newDistribution(values []float64) Distribution {
-	if len(values) == 0 {
-		return Distribution{}
-	}
-	slices.Sort(values)
-	sum := 0.0
-	for _, v := range values {
-		sum += v
-	}
-	at := func(p float64) time.Duration {
-		return time.Duration(math.Round(values[stats.NearestRank(len(values), p)-1]))
-	}
-	return Distribution{
-		N: len(values), Min: at(0), Mean: time.Duration(math.Round(sum / float64(len(values)))), Max: at(1),
-		P50: at(0.50), P90: at(0.90), P95: at(0.95), P99: at(0.99),
-		sorted: values,
-	}
-}
-
-func gapDistribution(h *record.Histogram, requests int) Distribution {
-	n := h.N()
-	if n == 0 {
-		return Distribution{}
-	}
-	at := func(p float64) time.Duration {
-		_, high := h.AtRank(max(1, stats.NearestRank(n, p)))
-		return time.Duration(high)
-	}
-	low, _ := h.AtRank(1)
-	return Distribution{
-		N: n, Min: time.Duration(low), Mean: time.Duration(h.Mean()), Max: time.Duration(h.Max()),
-		P50: at(0.50), P90: at(0.90), P95: at(0.95), P99: at(0.99),
-		histogram: h, requests: requests,
-	}
+// tailRatio returns p99/p50 of latency between its bounds, each at confidence
+// conf.
+func (s *Stats) tailRatio(conf float64) evidence {
+	p99, p50 := s.Latency.quantile(0.99, conf), s.Latency.quantile(0.50, conf)
+	return evidence{stats.Ratio(p99.Interval, p50.Interval), p99.n, p99.effective}
 }

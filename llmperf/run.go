@@ -36,13 +36,13 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 	if bubble.Inside() {
 		t.Fatal("llmperf: Run needs real time and cannot run in a testing/synctest bubble: use llmperf.Simulate, or llmperf.Measure and Result.Check inside the bubble")
 	}
-	s = s.withDefaults()
 	checks := uniqueNames(SLOs(slos).checks())
 	deadline, limited := t.Deadline()
 	if !limited {
 		deadline = time.Time{}
 	}
-	if err := plan(s, checks, deadline); err != nil {
+	s, err := plan(s, checks, deadline)
+	if err != nil {
 		t.Fatalf("llmperf: nothing was sent, since this cannot work:\n%s", indent(err))
 	}
 	prepareOutput(t)
@@ -65,20 +65,20 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 		default:
 		}
 	})
-	m.unmeasurable = func(warm Stats) error { return measurable(checks, warm) }
+	j := newJudge(s, plannedSteps(s.Profile))
+	m.judgeBy(checks, j)
 	go func() {
 		defer close(events)
 		results <- m.run(ctx)
 	}()
 
-	j := newJudge(s.Confidence, plannedSteps(s.Profile))
 	var outcomes []Outcome
 	for e := range events {
 		switch {
 		case e.progress != nil:
 			fmt.Fprintln(t.Output(), e.progress.line(s))
 		case e.step != nil:
-			outcomes = append(outcomes, reportStep(t, &e.step.Step, checks, j)...)
+			outcomes = append(outcomes, reportStep(t, &e.step.Step, checks, j, s.Strictness)...)
 		}
 	}
 	res := <-results
@@ -103,7 +103,7 @@ func prepareOutput(t *testing.T) {
 // fail that says so.
 func (r *Result) Check(slos ...SLO) []Outcome {
 	checks := uniqueNames(SLOs(slos).checks())
-	j := newJudge(r.scenario.Confidence, len(r.Steps))
+	j := newJudge(r.scenario, len(r.Steps))
 	var outcomes []Outcome
 	for i := range r.Steps {
 		for _, c := range checks {
@@ -142,7 +142,7 @@ func judgeStep(c check, s *Step, j judge) Outcome {
 	case c.metric != "" && s.Succeeded() > 0 && c.metric.of(&s.Stats).N == 0:
 		return refused(c, s.Name, fmt.Sprintf("the target never reported %s in %s successful requests", c.metric.title(), count(s.Succeeded())))
 	}
-	return c.step(s, j)
+	return c.step(c, s, j)
 }
 
 func judgeRun(c check, r *Result, j judge) Outcome {
@@ -161,7 +161,7 @@ func judgeRun(c check, r *Result, j judge) Outcome {
 	case r.reached() < c.reach:
 		return refused(c, "", fmt.Sprintf("no step was loaded to %d users; the highest had %d", c.reach, r.reached()))
 	}
-	return c.run(r, steps, j)
+	return c.run(c, r, steps, j)
 }
 
 func (r *Result) reached() int {
@@ -173,7 +173,7 @@ func (r *Result) reached() int {
 }
 
 // reportStep makes the subtests of a step.
-func reportStep(t *testing.T, s *Step, checks []check, j judge) []Outcome {
+func reportStep(t *testing.T, s *Step, checks []check, j judge, strictness Strictness) []Outcome {
 	t.Helper()
 	var outcomes []Outcome
 	t.Run(s.Name, func(t *testing.T) {
@@ -191,7 +191,7 @@ func reportStep(t *testing.T, s *Step, checks []check, j judge) []Outcome {
 			if c.step != nil && c.covers(s) {
 				o := judgeStep(c, s, j)
 				outcomes = append(outcomes, o)
-				reportOutcome(t, o)
+				reportOutcome(t, o, strictness)
 			}
 		}
 	})
@@ -209,14 +209,14 @@ func reportRun(t *testing.T, res *Result, checks []check, j judge) []Outcome {
 		if c.run != nil {
 			o := judgeRun(c, res, j)
 			outcomes = append(outcomes, o)
-			reportOutcome(t, o)
+			reportOutcome(t, o, res.scenario.Strictness)
 		}
 	}
 	return outcomes
 }
 
 // reportOutcome makes the subtest of one outcome.
-func reportOutcome(t *testing.T, o Outcome) {
+func reportOutcome(t *testing.T, o Outcome, strictness Strictness) {
 	t.Helper()
 	t.Run(o.Name, func(t *testing.T) {
 		t.Helper()
@@ -226,11 +226,12 @@ func reportOutcome(t *testing.T, o Outcome) {
 		t.Attr("llmperf.want", o.Want)
 		t.Attr("llmperf.seen", o.figures())
 		t.Attr("llmperf.n", fmt.Sprint(o.N))
+		t.Attr("llmperf.n_effective", fmt.Sprint(o.Effective))
 		t.Attr("llmperf.confidence", fmt.Sprint(o.Confidence))
-		switch o.Verdict {
-		case Fail:
+		switch {
+		case o.Verdict == Fail, o.Verdict == Inconclusive && strictness == FailInconclusive:
 			t.Fail()
-		case Inconclusive:
+		case o.Verdict == Inconclusive && strictness == SkipInconclusive:
 			t.SkipNow()
 		}
 	})
@@ -240,6 +241,9 @@ func reportOutcome(t *testing.T, o Outcome) {
 func conclude(t *testing.T, res *Result, outcomes []Outcome) {
 	t.Helper()
 	res.Name, res.Outcomes = t.Name(), outcomes
+	summary := summarize(outcomes)
+	t.Log(summary)
+	t.Attr("llmperf.verdicts", summary)
 	fmt.Fprint(t.Output(), table(res))
 	for _, dir := range []string{t.ArtifactDir(), os.Getenv("LLMPERF_OUT")} {
 		if dir == "" {
@@ -252,10 +256,9 @@ func conclude(t *testing.T, res *Result, outcomes []Outcome) {
 		}
 		t.Attr("llmperf.result", path)
 	}
-	passed, failed, open := tallyOutcomes(res.Outcomes)
-	summary := fmt.Sprintf("%d verdicts: %d pass, %d fail, %d inconclusive", len(res.Outcomes), passed, failed, open)
-	t.Attr("llmperf.verdicts", summary)
-	t.Log(summary)
+	if err := appendStepSummary(res.Name, outcomes); err != nil {
+		t.Errorf("llmperf: %v", err)
+	}
 	switch {
 	case res.Aborted != "":
 		t.Errorf("the run was aborted: %s", res.Aborted)
@@ -264,18 +267,26 @@ func conclude(t *testing.T, res *Result, outcomes []Outcome) {
 	}
 }
 
-func tallyOutcomes(outcomes []Outcome) (passed, failed, open int) {
+// summarize is the verdicts in one sentence, which names those that are
+// undecided: go test hides skipped subtests.
+func summarize(outcomes []Outcome) string {
+	counts := map[Verdict]int{}
+	var open []string
 	for _, o := range outcomes {
-		switch o.Verdict {
-		case Pass:
-			passed++
-		case Fail:
-			failed++
-		default:
-			open++
+		counts[o.Verdict]++
+		if o.Verdict == Inconclusive {
+			open = append(open, o.path())
 		}
 	}
-	return passed, failed, open
+	text := fmt.Sprintf("%d verdicts: %d pass, %d fail, %d inconclusive", len(outcomes), counts[Pass], counts[Fail], counts[Inconclusive])
+	const most = 10
+	if len(open) > most {
+		open = append(open[:most], fmt.Sprintf("and %d more", len(open)-most))
+	}
+	if len(open) > 0 {
+		text += " (undecided: " + strings.Join(open, ", ") + ")"
+	}
+	return text
 }
 
 func indent(err error) string { return "  " + strings.ReplaceAll(err.Error(), "\n", "\n  ") }

@@ -21,12 +21,24 @@ import (
 // Run does to its test can be looked at from outside.
 var subjects = map[string]func(t *testing.T){
 	"verdicts": func(t *testing.T) {
-		llmperf.Run(t, steady(5*time.Millisecond),
-			llmperf.Latency.P95Below(time.Second),
+		// Before the run it could be that answers take no time; then there would be enough requests for every SLO.
+		s := steady(5 * time.Millisecond)
+		s.Warmup = llmperf.NoWarmup
+		llmperf.Run(t, s,
+			llmperf.Latency.P50Below(time.Second),
 			llmperf.Latency.P90Below(2*time.Millisecond),
 			llmperf.Latency.P99Below(time.Second),
-			llmperf.FailureRateBelow(0.001),
+			llmperf.FailureRateBelow(0.0107),
 		)
+	},
+	"too short before": func(t *testing.T) {
+		llmperf.Run(t, steady(5*time.Millisecond), llmperf.FailureRateBelow(0.001))
+	},
+	"too short after the warm-up": func(t *testing.T) {
+		llmperf.Run(t, steady(5*time.Millisecond), llmperf.TailRatioBelow(2))
+	},
+	"guarded": func(t *testing.T) {
+		llmperf.Run(t, steady(5*time.Millisecond), llmperf.Guard(llmperf.TailRatioBelow(20), llmperf.FailureRateBelow(0.001)))
 	},
 	"no tokens": func(t *testing.T) {
 		llmperf.Run(t, steady(5*time.Millisecond), llmperf.TTFT.P95Below(time.Second))
@@ -84,7 +96,7 @@ func TestRunReportsEverySLOAsASubtest(t *testing.T) {
 	for _, line := range []string{
 		`--- FAIL: TestSubject `,
 		`    --- FAIL: TestSubject/users=2 `,
-		`        --- PASS: TestSubject/users=2/latency_p95 `,
+		`        --- PASS: TestSubject/users=2/latency_p50 `,
 		`        --- FAIL: TestSubject/users=2/latency_p90 `,
 		`        --- SKIP: TestSubject/users=2/latency_p99 `,
 		`        --- PASS: TestSubject/users=2/failure_rate `,
@@ -93,9 +105,10 @@ func TestRunReportsEverySLOAsASubtest(t *testing.T) {
 	} {
 		assert.Contains(t, out, line)
 	}
-	sentence := regexp.MustCompile(`run_test.go:\d+: latency p90 at 2 users: \S+ ms \[\S+ ms, \S+ ms\], want < 2 ms: FAIL \(n=\d+, 95 % confidence\)`)
+	sentence := regexp.MustCompile(`run_test.go:\d+: latency p90 at 2 users: \S+ ms \[\S+ ms, \S+ ms\], want < 2 ms: FAIL \(n=\d+(, effective \d+)?, 95 % confidence\)`)
 	assert.Regexp(t, sentence, out, "the verdict in one sentence, with the caller's place")
-	assert.Regexp(t, `0 of \d+ requests failed in 1 step: .* INCONCLUSIVE .* 2,995 requests`, out)
+	assert.Regexp(t, `0 of \d+ requests failed in 1 step: .* INCONCLUSIVE .* with 0 failed it takes 279 requests to prove < 1.07 %`, out)
+	assert.Regexp(t, `run_test.go:\d+: 5 verdicts: 2 pass, 1 fail, 2 inconclusive \(undecided: users=2/latency_p99, failure_rate\)`, out, "hidden skips are named on the test itself")
 	assert.NotContains(t, out, dir+"/result-", "no temporary file is left")
 
 	data, err := os.ReadFile(filepath.Join(dir, "TestSubject", "result.json"))
@@ -105,6 +118,36 @@ func TestRunReportsEverySLOAsASubtest(t *testing.T) {
 	assert.Equal(t, llmperf.SchemaVersion, res.Schema)
 	assert.Len(t, res.Outcomes, 5)
 	assert.Positive(t, res.Steps[0].Latency.P95)
+}
+
+func TestStrictnessDecidesWhatIsUndecided(t *testing.T) {
+	for env, want := range map[string]string{"": "SKIP", "skip": "SKIP", "fail": "FAIL", "pass": "PASS"} {
+		out := runSubject(t, "verdicts", "LLMPERF_INCONCLUSIVE="+env)
+		assert.Contains(t, out, "--- "+want+": TestSubject/users=2/latency_p99 ", "LLMPERF_INCONCLUSIVE=%s", env)
+		assert.Contains(t, out, "--- "+want+": TestSubject/failure_rate ", "LLMPERF_INCONCLUSIVE=%s", env)
+		assert.Contains(t, out, "TestSubject/failure_rate llmperf.verdict inconclusive", "the verdict stays what it is")
+	}
+	assert.Contains(t, runSubject(t, "verdicts", "LLMPERF_INCONCLUSIVE=maybe"), `LLMPERF_INCONCLUSIVE is "maybe": want skip, fail or pass`)
+}
+
+func TestUndecidedVerdictsGoIntoTheStepSummary(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "summary.md")
+	require.NoError(t, os.WriteFile(path, []byte("# Build\n"), 0o666))
+	runSubject(t, "verdicts", "GITHUB_STEP_SUMMARY="+path)
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Regexp(t, "^# Build\n- `TestSubject/users=2/latency_p99` is undecided: latency p99 .*\n- `TestSubject/failure_rate` is undecided: 0 of .*\n$", string(data))
+}
+
+func TestARunTooShortForItsSLOsIsNotBegun(t *testing.T) {
+	out := runSubject(t, "too short before")
+	assert.Contains(t, out, "nothing was sent")
+	assert.Contains(t, out, "if answers took no time, this plan yields about 281 requests in 1 step; proving failure rate < 0.1 % takes 2,995; it can prove < 1.07 %: hold the steps 11x as long")
+	out = runSubject(t, "too short after the warm-up")
+	assert.Regexp(t, `the run was aborted: tail_ratio: with answers of \S+ ms, the step of 2 users yields about 1\d\d requests; proving p99/p50 < 2x takes 299 in every step: hold it \S+x as long, so for \S+, set scenario.HoldUntilDecided, or ask for less with llmperf.Guard`, out)
+	out = runSubject(t, "guarded")
+	assert.Contains(t, out, "--- PASS: TestSubject ")
+	assert.Regexp(t, `want < 20x: NOT REFUTED`, out)
 }
 
 func TestRunEndsAfterTheWarmupIfAnSLOCannotBeJudged(t *testing.T) {

@@ -3,7 +3,6 @@ package llmperf
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"llmperf.dev/llmperf/internal/stats"
 )
@@ -23,27 +22,17 @@ type Saturation struct {
 // locateSaturation judges steps by rising load; the first measured step is the
 // baseline whatever its load.
 func locateSaturation(steps []Step, s Scenario) Saturation {
-	found, _, _ := saturationOf(steps, s)
+	found, _, _, _ := saturationOf(steps, s)
 	return found
 }
 
-func saturationOf(steps []Step, s Scenario) (Saturation, stats.Saturation, stats.Verdict) {
-	none := stats.Saturation{Index: -1, LastBelow: -1, FirstAbove: -1}
+// saturationOf returns also what it rests on, and the steps by rising load.
+func saturationOf(steps []Step, s Scenario) (Saturation, stats.Saturation, stats.Verdict, []Step) {
 	if len(steps) == 0 {
-		return Saturation{}, none, stats.Inconclusive
+		return Saturation{}, stats.Saturation{Index: -1, LastBelow: -1, FirstAbove: -1}, stats.Inconclusive, nil
 	}
-	p, ok := stats.ScalingQuantile(steps[0].Latency.N, s.Confidence)
-	if !ok {
-		p = 0.95 // the bounds say how little so few requests prove
-	}
-	rising := slices.Clone(steps)
-	slices.SortStableFunc(rising[1:], func(a, b Step) int { return a.Load.Users - b.Load.Users })
-	levels := make([]stats.Level, len(rising))
-	for i := range rising {
-		q, n := rising[i].Latency.bounds(p, s.Confidence)
-		levels[i] = stats.Level{Load: float64(rising[i].Load.Users), Quantile: q, N: n, Requests: rising[i].Requests, Failed: rising[i].Failed}
-	}
-	located, v := stats.NoSaturation(levels, s.SaturationRatio, s.SaturationFailures, s.Confidence)
+	rising, p := byLoad(steps), scalingQuantile(&steps[0], s.Confidence)
+	located, v := stats.NoSaturation(levelsOf(rising, p, s.Confidence), s.SaturationRatio, s.SaturationFailures, s.Confidence)
 	users := func(i int) int {
 		if i < 0 {
 			return 0
@@ -54,47 +43,105 @@ func saturationOf(steps []Step, s Scenario) (Saturation, stats.Saturation, stats
 	if located.Found {
 		out.Users = users(located.Index)
 	}
-	return out, located, v
+	return out, located, v, rising
+}
+
+// byLoad sorts steps by rising load, but for the first, which is the baseline.
+func byLoad(steps []Step) []Step {
+	rising := slices.Clone(steps)
+	slices.SortStableFunc(rising[1:], func(a, b Step) int { return a.Load.Users - b.Load.Users })
+	return rising
+}
+
+// scalingQuantile is the quantile of latency that steps are compared by: p95,
+// or p90 if the baseline has too few requests for that.
+func scalingQuantile(baseline *Step, conf float64) float64 {
+	for _, p := range []float64{0.95, 0.90} {
+		if baseline.Latency.quantile(p, conf).effective >= stats.MinSamples(p, conf) {
+			return p
+		}
+	}
+	return 0.95 // the bounds say how little so few requests prove
+}
+
+// levelsOf are steps as package stats compares them.
+func levelsOf(steps []Step, p, conf float64) []stats.Level {
+	levels := make([]stats.Level, len(steps))
+	for i := range steps {
+		s := &steps[i]
+		latency, failures := s.Latency.quantile(p, conf), s.failures(conf)
+		levels[i] = stats.Level{
+			Load: float64(s.Load.Users), Quantile: latency.Interval, N: latency.n, NEff: latency.effective, Sorted: s.Latency.sorted,
+			Requests: s.Requests, Failed: s.Failed, NEffFailed: failures.effective,
+		}
+	}
+	return levels
+}
+
+// NoSaturationBelow holds where the service does not saturate at any step of at
+// most the given number of users: no step's p95 exceeds twice the first step's,
+// and failures stay within 1 % (both set in the [Scenario]). Some step must be
+// loaded to that many users.
+func NoSaturationBelow(users int) SLO {
+	c := check{name: "saturation", want: fmt.Sprintf("no saturation up to %d users", users), metric: Latency, users: users, reach: users}
+	if users < 1 {
+		c.err = fmt.Errorf("NoSaturationBelow(%d): want a number of users of at least 1", users)
+	}
+	c.leastStep = func(j judge) int { return stats.MinSamples(0.90, j.run) }
+	c.run = judgeSaturation
+	return c
 }
 
 // judgeSaturation is the verdict of NoSaturationBelow over its steps.
 func judgeSaturation(c check, r *Result, steps []Step, j judge) Outcome {
-	found, detail, v := saturationOf(steps, r.scenario)
-	worst := stats.Interval{Low: 1, Estimate: 1, High: 1}
-	for _, b := range detail.Ratios {
+	found, detail, v, rising := saturationOf(steps, r.scenario)
+	worst, at := evidence{Interval: stats.Interval{Low: 1, Estimate: 1, High: 1}}, 0
+	for i, b := range detail.Ratios {
 		if b.Estimate > worst.Estimate {
-			worst = b
+			worst.Interval, at = b, i
 		}
 	}
-	n, failing := 0, 0.0
+	failing := 0.0
 	for i := range steps {
-		n += steps[i].Requests
+		worst.n += steps[i].Requests
+		worst.effective += steps[i].Latency.quantile(found.Quantile, j.run).effective + steps[i].Failed
 		failing = max(failing, steps[i].FailureRate)
 	}
-	o := c.outcome(nil, j, worst, ratio, n)
+	worst.effective = min(worst.effective, worst.n)
+	o := c.outcome(nil, j.run, worst, ratio)
 	o.Verdict = Verdict(v.String())
-	limit := fmt.Sprintf("%gx the first step's p%g", r.scenario.SaturationRatio, found.Quantile*100)
-	said := strings.ToUpper(string(o.Verdict))
-	tail := fmt.Sprintf("%s (n=%s, %s confidence)", said, count(n), percent(j.pass))
+	name := fmt.Sprintf("p%g", found.Quantile*100)
+	want := fmt.Sprintf("want no saturation up to %d users", c.users)
+	said := o.said()
 	switch {
 	case found.Found:
-		o.Message = fmt.Sprintf("saturated at %d users: latency p%g up to %s of the first step's and failures up to %s, want no saturation up to %d users: %s; %s",
-			found.Users, found.Quantile*100, o.figures(), percent(failing), c.users, tail, bracket(found))
+		o.Message = fmt.Sprintf("saturated at %d users: latency %s up to %s of the first step's and failures up to %s, %s: %s; %s",
+			found.Users, name, o.figures(), percent(failing), want, said, bracket(found))
 	case len(steps) < 2:
-		o.Message = fmt.Sprintf("saturation: %s of at most %d users, want no saturation up to %d users: %s; a step to compare the first one with is needed: use smaller steps",
-			plural(len(steps), "step"), c.users, c.users, tail)
+		o.Message = fmt.Sprintf("saturation: %s of at most %d users, %s: %s; a step to compare the first one with is needed: use smaller steps",
+			plural(len(steps), "step"), c.users, want, said)
 	default:
-		o.Message = fmt.Sprintf("saturation: highest latency p%g %s of the first step's, want no saturation up to %d users: %s", found.Quantile*100, o.figures(), c.users, tail)
+		o.Message = fmt.Sprintf("saturation: highest latency %s %s of the first step's at %d users, %s: %s", name, o.figures(), rising[at].Load.Users, want, said)
 		if o.Verdict == Inconclusive {
-			least := stats.MinSamples(0.95, j.pass)
-			if steps[0].Latency.N < least {
-				o.more(fmt.Sprintf("the first step has %d successful requests and p95 takes %d: hold it %s as long", steps[0].Latency.N, least, times(least, steps[0].Latency.N)))
-			} else {
-				o.more("not every step is proved to be within " + limit + " and failures within " + percent(r.scenario.SaturationFailures) + ": longer steps narrow the intervals")
-			}
+			o.more(notYetProved(rising, found.Quantile, worst.Interval, r.scenario, j.run))
 		}
 	}
 	return o
+}
+
+// notYetProved says what would decide whether a service saturates.
+func notYetProved(steps []Step, p float64, worst stats.Interval, s Scenario, conf float64) string {
+	least := stats.MinSamples(p, conf)
+	for i := range steps {
+		if e := steps[i].Latency.quantile(p, conf); e.effective < least {
+			return fmt.Sprintf("at %d users there are %s successful requests, and to compare p%g takes %d: hold that step %s as long", steps[i].Load.Users, e.worth(), p*100, least, times(least, e.effective))
+		}
+	}
+	claim := fmt.Sprintf("no proof yet that every step is within %gx the first step's latency, and all failures within %s", s.SaturationRatio, percent(s.SaturationFailures))
+	if worst.High <= s.SaturationRatio {
+		return claim + ": longer steps narrow the bounds"
+	}
+	return claim + ": " + undecided(worst, worst, s.SaturationRatio)
 }
 
 func bracket(s Saturation) string {

@@ -18,7 +18,20 @@ type Scenario struct {
 	Timeout time.Duration // per request; one past it is a failure; default 2m
 	Seed    uint64        // everything random derives from it; default 1
 
-	Confidence float64 // of every verdict, one-sided, between 0.5 and 1; default 0.95
+	Confidence float64    // of every verdict, one-sided, between 0.5 and 1; default 0.95
+	Strictness Strictness // what an undecided SLO does to its subtest; default SkipInconclusive
+
+	// ExpectedLatency is how long an answer takes at a low load, if that is known.
+	// Before any load it is checked that the plan then yields enough requests to
+	// prove the SLOs. The check is made again after the warm-up, from what was
+	// measured; without ExpectedLatency the first one assumes that answers take no
+	// time.
+	ExpectedLatency time.Duration
+
+	// HoldUntilDecided holds a step on, to twice and four times its length, while
+	// SLOs of it are undecided. Looking three times at the evidence costs
+	// confidence, so each look takes a third of the error that Confidence allows.
+	HoldUntilDecided bool
 
 	// A step is saturated if its p95 is proved to exceed SaturationRatio times the
 	// baseline's, or its failure rate to exceed SaturationFailures.
@@ -37,6 +50,7 @@ func (s Scenario) withDefaults() Scenario {
 	s.Confidence = orDefault(s.Confidence, 0.95)
 	s.SaturationRatio = orDefault(s.SaturationRatio, 2)
 	s.SaturationFailures = orDefault(s.SaturationFailures, 0.01)
+	s.Strictness = orDefault(s.Strictness, SkipInconclusive)
 	return s
 }
 
@@ -77,6 +91,12 @@ func (s Scenario) validate() error {
 	}
 	if !(s.Confidence > 0.5 && s.Confidence < 1) {
 		wrong("scenario.Confidence is %v: want a share between 0.5 and 1, such as 0.95", s.Confidence)
+	}
+	if err := s.Strictness.validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if s.ExpectedLatency < 0 {
+		wrong("scenario.ExpectedLatency is %v: want the time that an answer takes, or 0 if it is not known", s.ExpectedLatency)
 	}
 	if !(s.SaturationRatio > 1) {
 		wrong("scenario.SaturationRatio is %v: want a multiple of the baseline's p95 above 1, such as 2", s.SaturationRatio)

@@ -81,10 +81,10 @@ func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Res
 
 	res := sim.result
 	t.Logf("simulated %v of load in %.2g s, digest %s", res.Elapsed.Round(time.Second), time.Since(begin).Seconds(), res.Digest)
-	j := newJudge(res.scenario.Confidence, plannedSteps(res.scenario.Profile))
+	j := newJudge(res.scenario, plannedSteps(res.scenario.Profile))
 	var outcomes []Outcome
 	for i := range res.Steps {
-		outcomes = append(outcomes, reportStep(t, &res.Steps[i], checks, j)...)
+		outcomes = append(outcomes, reportStep(t, &res.Steps[i], checks, j, res.scenario.Strictness)...)
 	}
 	conclude(t, res, append(outcomes, reportRun(t, res, checks, j)...))
 	if sim.stuck != nil && res.Aborted == "" {
@@ -124,17 +124,17 @@ func simulate(t *testing.T, setup func(t *testing.T) Scenario, checks []check) *
 			fmt.Fprintln(t.Output(), sim.last.line(sim.m.scenario))
 		}
 	}}, func(t *testing.T, beat func()) {
-		s := setup(t).withDefaults()
+		s, err := plan(setup(t), checks, time.Time{})
 		m := newMeasurement(s, sim.note)
-		m.unmeasurable = func(warm Stats) error { return measurable(checks, warm) }
 		m.beat, m.digest, m.keepLog = beat, new(digest), os.Getenv("LLMPERF_TWICE") != ""
-		refused := errors.Join(plan(s, checks, time.Time{}), planVirtual(s))
+		refused := errors.Join(err, planVirtual(s))
 		sim.mu.Lock()
 		sim.m, sim.refused = m, refused
 		sim.mu.Unlock()
 		if refused != nil {
 			return
 		}
+		m.judgeBy(checks, newJudge(s, plannedSteps(s.Profile)))
 		result := m.run(context.Background())
 		sim.mu.Lock()
 		sim.result, sim.log = result, m.log

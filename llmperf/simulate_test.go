@@ -283,7 +283,7 @@ func TestWhatStopsTheClockIsSaid(t *testing.T) {
 		{"simulate goroutine left behind", "a ticker that nobody stops",
 			[]string{"the simulation has ended, but not every goroutine in it", "subjects.go:", "t.Cleanup", "--- PASS: TestSubject/users=2/latency_p50"}},
 		{"simulate stuck after a step", "what was measured is not lost",
-			[]string{"a channel that was made outside the simulation", "the run was aborted", "--- PASS: TestSubject/users=2/latency_p50"}},
+			[]string{"a channel that was made outside the simulation", "the run was aborted", "--- PASS: TestSubject/users=10/latency_p50"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -372,14 +372,14 @@ func init() {
 			return plain(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
 		}),
 		"simulate stuck after a step": simulated(func(t *testing.T) llmperf.Scenario {
-			late = time.Now().Add(40 * time.Second)
+			late = time.Now().Add(30 * time.Second)
 			s := plain(t, func(w http.ResponseWriter, _ *http.Request) {
 				if time.Now().After(late) {
 					<-outside
 				}
 				io.WriteString(w, "ok")
 			})
-			s.Profile = llmperf.StepProfile{StepUsers: 2, StepTime: 20 * time.Second, MaxUsers: 6}
+			s.Profile = llmperf.StepProfile{StepUsers: 10, StepTime: 20 * time.Second, MaxUsers: 30}
 			return s
 		}),
 	} {

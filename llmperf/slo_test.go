@@ -76,14 +76,18 @@ func TestFailureOfOneStepIsGuard(t *testing.T) {
 	assert.Equal(t, 3500, o[2].N)
 }
 
-func TestFailuresShareTheErrorAmongSteps(t *testing.T) {
-	assert.Equal(t, judge{pass: 0.95, fail: 0.95}, roundJudge(newJudge(0.95, 1)))
-	assert.Equal(t, judge{pass: 0.95, fail: 0.995}, roundJudge(newJudge(0.95, 10)))
-	assert.Equal(t, judge{pass: 0.95, fail: 0.95}, roundJudge(newJudge(0.95, 0)), "no step is no division by zero")
+func TestTheErrorIsSharedAmongStepsAndLooks(t *testing.T) {
+	once := Scenario{Confidence: 0.95}
+	held := Scenario{Confidence: 0.94, HoldUntilDecided: true}
+	assert.Equal(t, judge{pass: 0.95, fail: 0.95, run: 0.95}, roundJudge(newJudge(once, 1)))
+	assert.Equal(t, judge{pass: 0.95, fail: 0.995, run: 0.95}, roundJudge(newJudge(once, 10)))
+	assert.Equal(t, judge{pass: 0.95, fail: 0.95, run: 0.95}, roundJudge(newJudge(once, 0)), "no step is no division by zero")
+	assert.Equal(t, judge{pass: 0.98, fail: 0.998, run: 0.94}, roundJudge(newJudge(held, 10)), "a third for each look")
 }
 
 func roundJudge(j judge) judge {
-	return judge{pass: math.Round(j.pass*1e9) / 1e9, fail: math.Round(j.fail*1e9) / 1e9}
+	round := func(v float64) float64 { return math.Round(v*1e9) / 1e9 }
+	return judge{round(j.pass), round(j.fail), round(j.run)}
 }
 
 func TestUpTo(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"llmperf.dev/llmperf/internal/record"
+	"llmperf.dev/llmperf/internal/stats"
 )
 
 // A bucket gathers the samples sent in one stretch of the run.
@@ -14,6 +15,7 @@ type bucket struct {
 	users       int
 	samples     []record.Sample // in no order; their gaps are in the histogram
 	gaps        *record.Histogram
+	later       []record.Sample // sent after until, should that move, with their gaps
 }
 
 func newBucket(from, until time.Duration, users int) *bucket {
@@ -23,6 +25,10 @@ func newBucket(from, until time.Duration, users int) *bucket {
 // add takes a sample in. Gaps of failed requests count for nothing, like their
 // latencies.
 func (b *bucket) add(s *record.Sample) {
+	if time.Duration(s.Sent) >= b.until {
+		b.later = append(b.later, *s)
+		return
+	}
 	if s.Class == record.OK {
 		for _, us := range s.Gaps {
 			b.gaps.Record(int64(us) * int64(time.Microsecond))
@@ -46,12 +52,15 @@ func failureName(s *record.Sample) string {
 func sumUp(samples []record.Sample, gaps *record.Histogram, span time.Duration, users int) Stats {
 	slices.SortFunc(samples, func(a, b record.Sample) int { return compareSamples(&a, &b) })
 	out := Stats{Requests: len(samples), Seconds: span.Seconds()}
-	var latency, ttfb, ttft, itl, tpot []float64
+	var latency, ttfb, ttft, itl, tpot metricValues
+	failed, senders := make([]bool, len(samples)), make([]int, len(samples))
 	inFlight, gapped := 0.0, 0
 	for i := range samples {
 		s := &samples[i]
+		senders[i] = int(s.User)
 		inFlight += float64(s.Latency())
 		if s.Class != record.OK {
+			failed[i] = true
 			out.Failed++
 			name := failureName(s)
 			if out.Failures == nil {
@@ -60,20 +69,25 @@ func sumUp(samples []record.Sample, gaps *record.Histogram, span time.Duration, 
 			if out.Failures[name]++; out.Failures[name] == 1 && s.Detail != "" {
 				out.Examples = append(out.Examples, s.Detail)
 			}
+			if s.Class == record.Unfinished {
+				latency.cut(s, 0)
+				ttfb.cut(s, s.FirstByte)
+				ttft.cut(s, s.FirstToken)
+			}
 			continue
 		}
-		latency = append(latency, float64(s.Latency()))
+		latency.add(s, float64(s.Latency()))
 		if v, ok := s.TTFB(); ok {
-			ttfb = append(ttfb, float64(v))
+			ttfb.add(s, float64(v))
 		}
 		if v, ok := s.TTFT(); ok {
-			ttft = append(ttft, float64(v))
+			ttft.add(s, float64(v))
 		}
 		if v, ok := s.ITL(); ok {
-			itl = append(itl, v)
+			itl.add(s, v)
 		}
 		if v, ok := s.TPOT(); ok {
-			tpot = append(tpot, v)
+			tpot.add(s, v)
 		}
 		if s.Chunks > 1 {
 			gapped++
@@ -82,8 +96,9 @@ func sumUp(samples []record.Sample, gaps *record.Histogram, span time.Duration, 
 		out.PromptTokens += int(s.Prompt)
 		out.CachedTokens += int(s.Cached)
 	}
-	out.Latency, out.TTFB, out.TTFT = newDistribution(latency), newDistribution(ttfb), newDistribution(ttft)
-	out.ITL, out.TPOT, out.ICL = newDistribution(itl), newDistribution(tpot), gapDistribution(gaps, gapped)
+	out.Latency, out.TTFB, out.TTFT = latency.distribution(), ttfb.distribution(), ttft.distribution()
+	out.ITL, out.TPOT, out.ICL = itl.distribution(), tpot.distribution(), gapDistribution(gaps, gapped)
+	out.failureEffect = stats.DesignEffect(failed, senders)
 	if out.Requests > 0 {
 		out.FailureRate = float64(out.Failed) / float64(out.Requests)
 	}
@@ -100,4 +115,29 @@ func sumUp(samples []record.Sample, gaps *record.Histogram, span time.Duration, 
 		}
 	}
 	return out
+}
+
+// metricValues are what was measured of one metric, request by request in the
+// order in which they were sent.
+type metricValues struct {
+	known  []stats.Observation
+	cutOff []float64
+}
+
+func (m *metricValues) add(s *record.Sample, ns float64) {
+	m.known = append(m.known, stats.Observation{User: int(s.User), Value: ns})
+}
+
+// cut takes in a request that was cut off when the run had to end; stamp is when
+// what the metric waits for came, 0 if it had not.
+func (m *metricValues) cut(s *record.Sample, stamp int64) {
+	if stamp == 0 {
+		m.cutOff = append(m.cutOff, float64(s.Latency()))
+	}
+}
+
+func (m *metricValues) distribution() Distribution {
+	d := observe(m.known)
+	d.cutOff = m.cutOff
+	return d
 }

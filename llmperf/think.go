@@ -42,6 +42,14 @@ func (t Think) validate() error {
 	return nil
 }
 
+// mean is the mean pause.
+func (t Think) mean() time.Duration {
+	if t == NoThink {
+		return 0
+	}
+	return (t.min + t.max) / 2
+}
+
 // after is the pause after a user's n-th request.
 func (t Think) after(seed uint64, user, n int) time.Duration {
 	if t == NoThink {

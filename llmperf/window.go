@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"llmperf.dev/llmperf/internal/record"
-	"llmperf.dev/llmperf/internal/stats"
 )
 
 const (
@@ -89,9 +88,6 @@ func (v *viewer) view(at, begin time.Duration, users int) Window {
 // quantileOf is the p-quantile by nearest rank of values, which it sorts; 0 of
 // none.
 func quantileOf(values []float64, p float64) time.Duration {
-	if len(values) == 0 {
-		return 0
-	}
 	slices.Sort(values)
-	return time.Duration(values[stats.NearestRank(len(values), p)-1])
+	return time.Duration(valueAt(values, p))
 }

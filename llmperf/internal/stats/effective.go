@@ -50,11 +50,14 @@ func QuantileDesignEffect(observations []Observation, p float64) float64 {
 		values[i] = o.Value
 	}
 	slices.Sort(values)
-	quantile := values[NearestRank(len(values), p)-1]
+	return ExceedanceEffect(observations, values[NearestRank(len(values), p)-1])
+}
 
+// ExceedanceEffect returns the [DesignEffect] of being above threshold, of the observations in order of start time.
+func ExceedanceEffect(observations []Observation, threshold float64) float64 {
 	slower, users := make([]bool, len(observations)), make([]int, len(observations))
 	for i, o := range observations {
-		slower[i], users[i] = o.Value > quantile, o.User
+		slower[i], users[i] = o.Value > threshold, o.User
 	}
 	return DesignEffect(slower, users)
 }

@@ -1,0 +1,98 @@
+package llmperf
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"llmperf.dev/llmperf/internal/stats"
+)
+
+// goodLuck is how many more requests than expected a plan may need and not be
+// refused.
+const goodLuck = 1.1
+
+// enough says which SLOs a plan could not prove even if everything went well,
+// since it yields too few requests, and what would do. Answers take latency, at
+// every load: none is faster under more.
+func enough(s Scenario, steps []Load, checks []check, latency time.Duration) error {
+	if s.Strictness == PassInconclusive || latency+s.Think.mean() == 0 {
+		return nil
+	}
+	yields := make([]float64, len(steps))
+	users := 0
+	for i, l := range steps {
+		yields[i] = yield(l, users, s, latency)
+		if i == 0 && len(steps) > 1 {
+			yields[i] = max(yields[i], min(baselineRequests, baselineStretch*yields[i]))
+		}
+		users = l.Users
+	}
+	answers := "if answers took no time"
+	if latency > 0 {
+		answers = "with answers of " + duration(latency)
+	}
+	j := newJudge(s, len(steps))
+	var errs []error
+	for _, c := range checks {
+		errs = append(errs, c.enoughInSteps(steps, yields, answers, j), c.enoughInAll(steps, yields, answers, j))
+	}
+	return errors.Join(errs...)
+}
+
+// yield is how many requests a step is expected to measure, after one of users.
+func yield(l Load, users int, s Scenario, latency time.Duration) float64 {
+	measured := l.Hold - l.unmeasured(l.Users-users)
+	if s.HoldUntilDecided {
+		measured *= lastLook
+	}
+	return float64(l.Users) * measured.Seconds() / (latency + s.Think.mean()).Seconds()
+}
+
+// enoughInSteps looks for the step in scope that lacks most.
+func (c check) enoughInSteps(steps []Load, yields []float64, answers string, j judge) error {
+	if c.leastStep == nil {
+		return nil
+	}
+	least, worst := float64(c.leastStep(j)), -1
+	for i, l := range steps {
+		if (c.users == 0 || l.Users <= c.users) && goodLuck*yields[i] < least && (worst < 0 || yields[i] < yields[worst]) {
+			worst = i
+		}
+	}
+	if worst < 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: %s, the step of %d users yields about %s requests; proving %s takes %s in every step: hold it %s as long, so for %v, set scenario.HoldUntilDecided, or ask for less with llmperf.Guard",
+		c.name, answers, steps[worst].Users, count(int(yields[worst])), c.want, count(int(least)), roundTimes(least/yields[worst]), longer(steps[worst].Hold, least/yields[worst]))
+}
+
+// enoughInAll looks at all steps in scope together.
+func (c check) enoughInAll(steps []Load, yields []float64, answers string, j judge) error {
+	if c.leastRun == nil {
+		return nil
+	}
+	least, sum, covered := float64(c.leastRun(j)), 0.0, 0
+	for i, l := range steps {
+		if c.users == 0 || l.Users <= c.users {
+			covered++
+			sum += yields[i]
+		}
+	}
+	if covered == 0 || goodLuck*sum >= least {
+		return nil
+	}
+	proves := stats.FailureBounds(0, int(sum), j.run).High
+	return fmt.Errorf("%s: %s, this plan yields about %s requests in %s; proving %s takes %s; it can prove < %s: hold the steps %s as long, or ask for less with llmperf.Guard",
+		c.name, answers, count(int(sum)), plural(covered, "step"), c.want, count(int(least)), percent(roundUpShare(proves)), roundTimes(least/sum))
+}
+
+// longer is d so many times as long, rounded up to a time one would write.
+func longer(d time.Duration, times float64) time.Duration {
+	unit := time.Second
+	if d < time.Second {
+		unit = 10 * time.Millisecond
+	}
+	return time.Duration(math.Ceil(float64(d)*times/float64(unit))) * unit
+}

@@ -1,0 +1,99 @@
+package llmperf
+
+import (
+	"fmt"
+	"slices"
+
+	"llmperf.dev/llmperf/internal/stats"
+)
+
+// A Growth is how p95 latency grows with load. In the order of how little they
+// are wanted: Flat, Decelerating, Linear, Accelerating, Shedding.
+type Growth string
+
+// The patterns of growth.
+const (
+	Flat         Growth = "flat"         // latency hardly grows
+	Decelerating Growth = "decelerating" // it grows ever less
+	Linear       Growth = "linear"       // it grows in proportion: the service is slower, and handles requests fairly
+	Accelerating Growth = "accelerating" // it grows ever faster: a bottleneck was hit. In a closed loop it then goes on along a steep line; only an open loop shows it explode
+	Shedding     Growth = "shedding"     // it stays flat, and requests fail: the service protects itself
+	Unclear      Growth = "unclear"      // the evidence is too thin, or hangs on a single step
+)
+
+var growthOrder = []Growth{Flat, Decelerating, Linear, Accelerating, Shedding}
+
+// growthOf classifies the growth over steps.
+func growthOf(steps []Step, s Scenario) Growth {
+	if len(steps) == 0 {
+		return Unclear
+	}
+	p := scalingQuantile(&steps[0], s.Confidence)
+	return Growth(stats.ClassifyGrowth(levelsOf(byLoad(steps), p, s.Confidence), p, s.SaturationFailures, s.Confidence).String())
+}
+
+// stepsForGrowth is how many steps a shape takes.
+const stepsForGrowth = 4
+
+// GrowthAtMost holds where p95 latency grows with load as most or in a gentler
+// way: GrowthAtMost(Linear) fails if growth accelerates, or if requests fail
+// while latency stays flat. It is judged over all steps in scope, of which it
+// takes four; where one step alone decides, it is inconclusive.
+func GrowthAtMost(most Growth) SLO {
+	c := check{name: "growth", want: fmt.Sprintf("growth at most %s", most), metric: Latency}
+	limit := slices.Index(growthOrder, most)
+	if limit < 0 || most == Shedding {
+		c.err = fmt.Errorf("GrowthAtMost(%q): want Flat, Decelerating, Linear or Accelerating", string(most))
+	}
+	c.run = func(c check, r *Result, steps []Step, j judge) Outcome {
+		seen := growthOf(steps, r.scenario)
+		e := evidence{}
+		for i := range steps {
+			e.n += steps[i].Requests
+			e.effective += steps[i].Latency.quantile(0.95, j.run).effective + steps[i].Failed
+		}
+		e.effective = min(e.effective, e.n)
+		rising := byLoad(steps)
+		first, last := &rising[0], &rising[len(rising)-1]
+		if first.Latency.P95 > 0 {
+			b := stats.Ratio(last.Latency.quantile(0.95, j.run).Interval, first.Latency.quantile(0.95, j.run).Interval)
+			e.Interval = b
+		}
+		o := c.outcome(nil, j.run, e, ratio)
+		switch at := slices.Index(growthOrder, seen); {
+		case at < 0 || e.n == 0:
+			o.Verdict = Inconclusive
+		case at <= limit:
+			o.Verdict = Pass
+		default:
+			o.Verdict = Fail
+		}
+		o.Message = fmt.Sprintf("growth pattern of latency p95: %s, %s from %d to %d users, want at most %s: %s",
+			seen, o.figures(), first.Load.Users, last.Load.Users, most, o.said())
+		if o.Verdict == Inconclusive {
+			if len(steps) < stepsForGrowth {
+				o.more(fmt.Sprintf("a shape takes %d steps and there are %d: use more, smaller steps", stepsForGrowth, len(steps)))
+			} else {
+				o.more("the shape hangs on a single step, or its ends cannot be told apart: longer steps, or more of them, decide")
+			}
+		}
+		return o
+	}
+	return c
+}
+
+// throughputPlateau is the number of users at which throughput stops growing
+// with them; 0 if it does not.
+func throughputPlateau(steps []Step) int {
+	rising := slices.Clone(steps)
+	slices.SortStableFunc(rising, func(a, b Step) int { return a.Load.Users - b.Load.Users })
+	var users, throughput []float64
+	for _, s := range rising {
+		users, throughput = append(users, float64(s.Load.Users)), append(throughput, s.Throughput)
+	}
+	at, ok := stats.Plateau(users, throughput)
+	if !ok {
+		return 0
+	}
+	return int(at + 0.5)
+}

@@ -1,0 +1,139 @@
+package llmperf
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"llmperf.dev/llmperf/internal/record"
+)
+
+const (
+	// baselineRequests is how many successful requests the first of several steps
+	// is held for, if need be: it is what all others are compared with, and its
+	// uncertainty is in every comparison.
+	baselineRequests = 300
+	baselineStretch  = 4 // times its length, at most
+
+	lastLook = 4 // times its length, for a step that is held until it is decided
+)
+
+// hold keeps a step's load up for as long as the step is to be measured, and
+// returns when the next one begins. It returns false if the run is to end.
+func (m *measurement) hold(ctx context.Context, step *stepRun) (time.Duration, bool) {
+	defer step.close()
+	if !m.measureUntil(ctx, step, step.Until) {
+		return m.clock.Now(), false
+	}
+	length, latest := step.Until-step.From, m.latest(ctx)
+	if len(m.steps) == 1 && m.more() {
+		for limit := min(step.From+baselineStretch*length, latest); step.bucket.succeeded() < baselineRequests && step.Until < limit; {
+			if !m.measureUntil(ctx, step, min(limit, step.Until+tick)) {
+				return m.clock.Now(), false
+			}
+		}
+		length = step.Until - step.From
+	}
+	next := step.Until
+	if !m.scenario.HoldUntilDecided {
+		return next, true
+	}
+	for look := time.Duration(2); look <= lastLook && step.From+look*length <= latest; look *= 2 {
+		// The load goes on: requests sent while the last ones come home count if the step does.
+		if !m.awaitHome(ctx, step.Until) {
+			return m.clock.Now(), false
+		}
+		next = m.clock.Now()
+		step.Stats = step.bucket.stats()
+		if !m.undecided(&step.Step) {
+			break
+		}
+		if !m.measureUntil(ctx, step, step.From+look*length) {
+			return m.clock.Now(), false
+		}
+		next = step.Until
+	}
+	return next, true
+}
+
+// measureUntil measures a step until the given time. It returns false if the
+// run is to end before, and with it the step.
+func (m *measurement) measureUntil(ctx context.Context, step *stepRun, until time.Duration) bool {
+	step.extend(until)
+	if m.wait(ctx, until) {
+		return true
+	}
+	step.extend(max(min(until, m.clock.Now()), step.From))
+	return false
+}
+
+// awaitHome waits, with the load kept up, until every request sent before the
+// given time has come home or had its time.
+func (m *measurement) awaitHome(ctx context.Context, sent time.Duration) bool {
+	for limit := m.clock.Now() + m.scenario.Timeout + time.Second; !m.crowd.HomeBefore(sent) && m.clock.Now() < limit; {
+		if !m.wait(ctx, (m.clock.Now()/drainTick+1)*drainTick) {
+			return false
+		}
+	}
+	m.collect()
+	return true
+}
+
+// latest is when measuring the current step must end, for the steps after it to
+// be through before the deadline of the run.
+func (m *measurement) latest(ctx context.Context) time.Duration {
+	deadline, limited := ctx.Deadline()
+	if !limited {
+		return math.MaxInt64
+	}
+	latest := time.Until(deadline) + m.clock.Now() - m.scenario.Timeout
+	if known, ok := m.scenario.Profile.(planner); ok {
+		for _, l := range known.plan()[len(m.steps):] {
+			latest -= l.Hold
+		}
+	}
+	return latest
+}
+
+// more reports whether a step follows the current one, as far as is known.
+func (m *measurement) more() bool {
+	known, ok := m.scenario.Profile.(planner)
+	return !ok || len(known.plan()) > len(m.steps)
+}
+
+// extend moves the end of what is measured.
+func (s *stepRun) extend(until time.Duration) {
+	s.Until = until
+	s.bucket.extend(until)
+}
+
+// close ends the step: what was sent after its end does not count.
+func (s *stepRun) close() {
+	s.open = false
+	s.bucket.later = nil
+}
+
+// extend moves the bucket's end and takes in what was sent before it.
+func (b *bucket) extend(until time.Duration) {
+	b.until = until
+	later := b.later
+	b.later = nil
+	for i := range later {
+		if time.Duration(later[i].Sent) < until {
+			b.add(&later[i])
+		} else {
+			b.later = append(b.later, later[i])
+		}
+	}
+}
+
+// succeeded is how many requests in the bucket have succeeded.
+func (b *bucket) succeeded() int {
+	n := 0
+	for i := range b.samples {
+		if b.samples[i].Class == record.OK {
+			n++
+		}
+	}
+	return n
+}

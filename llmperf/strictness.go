@@ -1,0 +1,42 @@
+package llmperf
+
+import (
+	"fmt"
+	"os"
+)
+
+// A Strictness says what an SLO that the evidence leaves undecided does to its
+// subtest. The environment variable LLMPERF_INCONCLUSIVE, set to skip, fail or
+// pass, overrides a scenario's: a nightly run sets it to fail.
+type Strictness string
+
+// The strictnesses.
+const (
+	SkipInconclusive Strictness = "skip" // the subtest is skipped, and says what would decide it; go test shows skips only with -v
+	FailInconclusive Strictness = "fail" // the subtest fails
+	PassInconclusive Strictness = "pass" // the subtest passes, and its attribute llmperf.verdict says inconclusive
+)
+
+// strictnessEnv overrides a scenario's strictness.
+const strictnessEnv = "LLMPERF_INCONCLUSIVE"
+
+func (s Strictness) validate() error {
+	switch s {
+	case SkipInconclusive, FailInconclusive, PassInconclusive:
+		return nil
+	}
+	return fmt.Errorf("scenario.Strictness is %q: want llmperf.SkipInconclusive, FailInconclusive or PassInconclusive", string(s))
+}
+
+// effectiveStrictness is the scenario's strictness, unless the environment says
+// otherwise.
+func effectiveStrictness(s Strictness) (Strictness, error) {
+	text := os.Getenv(strictnessEnv)
+	if text == "" {
+		return s, nil
+	}
+	if of := Strictness(text); of.validate() == nil {
+		return of, nil
+	}
+	return s, fmt.Errorf("%s is %q: want skip, fail or pass", strictnessEnv, text)
+}
