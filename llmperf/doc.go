@@ -68,22 +68,44 @@
 //     needs a stronger proof, so that all together fail falsely no more often
 //     than one would.
 //   - inconclusive: anything else. The subtest is skipped, with what was seen and
-//     what would decide it.
+//     what would decide it; the test itself names those that were. [Strictness],
+//     and LLMPERF_INCONCLUSIVE, make them fail or pass instead.
 //
 // Evidence costs requests: without any luck, an upper bound of p95 takes 59
 // successful requests, of p99 and of p99/p50 299, and a failure rate below
 // 0.1 % takes 2,995 requests without a failure, which is why failures are judged
-// over all steps together. Bounds of percentiles are order statistics (Hahn and
-// Meeker), of ratios log-MOVER (Zou and Donner 2008), of the failure rate those
-// of Clopper and Pearson.
+// over all steps together. A plan that could not yield them is refused, before
+// the load and again after the warm-up, with the smallest change that would do.
+// The first of several steps, which the others are compared with, is held until
+// it has 300 requests, for at most four times its length. With
+// [Scenario].HoldUntilDecided any step is held to twice and four times its
+// length while its SLOs are undecided. [Guard] asks for less: it fails only what
+// is refuted.
 //
-// # Saturation
+// Requests of a step depend on each other: a slow moment slows many, and a slow
+// prompt always the same user. So they count as fewer, as many as their spread
+// over time and over users shows they are worth: "n=285, effective 180". What
+// is slow for longer than a step is invisible in it. Draw prompts at random for
+// every request, not for every user.
+//
+// Bounds of percentiles are order statistics (Hahn and Meeker), of ratios
+// log-MOVER (Zou and Donner 2008), of the failure rate those of Clopper and
+// Pearson; effective requests come from batch means and from users as clusters.
+// CALIBRATION.md, beside this file, shows how often the verdicts are wrong,
+// measured against services whose truth is known.
+//
+// # Saturation and growth
 //
 // A step is saturated if its p95 exceeds twice that of the first step, or its
 // failure rate 1 %. The first such step is located on a monotone fit over all
 // steps, and reported only if the bounds of some step from there on prove it.
 // The first step is the baseline, so give it a load that the service carries
 // with ease.
+//
+// [Growth] is the shape of p95 over users. Linear growth is a service that gets
+// slower and treats all alike. Accelerating growth is a bottleneck; in a closed
+// loop, where users wait for their answers, it soon becomes a steep line. Flat
+// latency with failures is a service that sheds load.
 //
 // # Real and virtual time
 //

@@ -230,3 +230,42 @@ func ExampleStats_FailureHealth() {
 	fmt.Println(few.FailureHealth(0.95), many.FailureHealth(0.95))
 	// Output: healthy–warning healthy
 }
+
+// Guard asks for less than proof: a run too short to prove an SLO can still
+// refute it.
+func ExampleGuard() {
+	scenario := moment
+	res, err := llmperf.Measure(context.Background(), scenario)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rare := llmperf.FailureRateBelow(0.0001)
+	for _, slo := range []llmperf.SLO{rare, llmperf.Guard(rare)} {
+		outcomes := res.Check(slo)
+		last := outcomes[len(outcomes)-1]
+		fmt.Println(last.Verdict, strings.Contains(last.Message, "NOT REFUTED"))
+	}
+	// Output:
+	// inconclusive false
+	// pass true
+}
+
+// How latency grows with load says what a service does when it is asked for
+// more than it has.
+func ExampleGrowthAtMost() {
+	var _ llmperf.SLO = llmperf.SLOs{
+		llmperf.GrowthAtMost(llmperf.Accelerating),             // it may hit a bottleneck, and sheds no load
+		llmperf.UpTo(50, llmperf.GrowthAtMost(llmperf.Linear)), // up to 50 users it only gets slower
+	}
+	fmt.Println(llmperf.Linear, llmperf.Accelerating)
+	// Output: linear accelerating
+}
+
+// A nightly run fails where the evidence is too thin, rather than skip.
+func ExampleStrictness() {
+	nightly := moment
+	nightly.Strictness = llmperf.FailInconclusive // or LLMPERF_INCONCLUSIVE=fail
+	fmt.Println(nightly.Strictness)
+	// Output: fail
+}

@@ -93,3 +93,18 @@ func TestTheFirstOfSeveralStepsIsHeldForEnoughRequests(t *testing.T) {
 		})
 	}
 }
+
+func TestHoldingOnLeavesTimeForTheStepsToCome(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	res, err := llmperf.Measure(ctx, llmperf.Scenario{
+		Target:  llmperf.TargetFunc(func(context.Context, *llmperf.Call) error { return nil }),
+		Profile: llmperf.StepProfile{StepUsers: 1, StepTime: time.Second, MaxUsers: 2},
+		Warmup:  llmperf.NoWarmup, Think: llmperf.Constant(20 * time.Millisecond), Timeout: 100 * time.Millisecond,
+	})
+	require.NoError(t, err, "the run was not cut off at its deadline")
+	require.Len(t, res.Steps, 2)
+	assert.Less(t, res.Steps[0].Requests, 300, "four times its second would not have been enough")
+	assert.Greater(t, res.Steps[0].Until-res.Steps[0].Begin, 2*time.Second, "and yet it was held on")
+	assert.Less(t, res.Steps[1].Until, 4*time.Second)
+}
