@@ -14,38 +14,6 @@ import (
 	"syscall"
 )
 
-// A Listener is where a net/http server takes connections from, with Serve.
-type Listener struct {
-	addr    net.Addr
-	accept  chan net.Conn
-	closing chan struct{}
-	once    sync.Once
-}
-
-// NewListener returns a listener of that address.
-func NewListener(addr net.Addr) *Listener {
-	return &Listener{addr: addr, accept: make(chan net.Conn), closing: make(chan struct{})}
-}
-
-// Accept waits for a connection.
-func (l *Listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.accept:
-		return c, nil
-	case <-l.closing:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close refuses further connections.
-func (l *Listener) Close() error {
-	l.once.Do(func() { close(l.closing) })
-	return nil
-}
-
-// Addr is the listener's address.
-func (l *Listener) Addr() net.Addr { return l.addr }
-
 // A Transport is an [http.RoundTripper] to the listeners that Find finds. Of
 // [http.Transport] it keeps what a client of a service sees: connections are
 // kept alive and used again, a request of no effect whose idle connection turns
@@ -59,9 +27,11 @@ type Transport struct {
 	dialed int
 }
 
-// firstPort is that of the first connection's client; each further one has the
-// next.
-const firstPort = 40000
+// The ports of connections' clients, in turn.
+const (
+	firstPort = 40000
+	ports     = 20000
+)
 
 var (
 	errBodyClosed = errors.New("http: read on closed response body")
@@ -140,7 +110,7 @@ func (t *Transport) conn(ctx context.Context, host string) (*conn, error) {
 		c.reused = true
 		return c, nil
 	}
-	port := firstPort + t.dialed
+	port := firstPort + t.dialed%ports
 	t.dialed++
 	t.mu.Unlock()
 
