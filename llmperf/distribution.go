@@ -20,15 +20,12 @@ type Distribution struct {
 	P99  time.Duration `json:"p99_ns"`
 	Max  time.Duration `json:"max_ns"`
 
-	sorted    []float64               // nanoseconds, of metrics with a value a request
-	effects   [len(quantiles)]float64 // design effect of each of quantiles; 0 for none
-	cutOff    []float64               // what requests had waited that were still in flight when measuring ended
-	histogram *record.Histogram       // of ICL
-	requests  int                     // behind histogram
+	sorted    []float64           // nanoseconds, of metrics with a value a request
+	measured  []stats.Observation // the same in the order in which the requests were sent; nil if they are independent
+	cutOff    []float64           // what requests had waited that were still in flight when measuring ended
+	histogram *record.Histogram   // of ICL
+	requests  int                 // behind histogram
 }
-
-// quantiles are those that SLOs are about.
-var quantiles = [...]float64{0.50, 0.90, 0.95, 0.99}
 
 // An evidence is a figure between its bounds, and what it rests on.
 type evidence struct {
@@ -39,17 +36,26 @@ type evidence struct {
 
 // quantile returns the p-quantile in nanoseconds between its bounds, each at
 // confidence conf.
-//
-// Requests that depend on each other count as fewer. So do the gaps of one
-// request, which are worth one. A request that was cut off when the run had to
-// end is as slow as it had become by then for the lower bound, and slower than
-// any for the upper.
 func (d *Distribution) quantile(p, conf float64) evidence {
+	return d.quantileAgainst(valueAt(d.sorted, p), p, conf)
+}
+
+// quantileAgainst is quantile, for comparison with a limit.
+//
+// Requests that depend on each other count as fewer. How much they depend is
+// measured where the limit is: whether being slower than the limit comes in
+// bursts or with certain users. Being a little slower than others may well, and
+// says nothing about a limit far off. The gaps of one request, in ICL, are worth
+// one.
+//
+// A request that was cut off when the run had to end is as slow as it had become
+// by then for the lower bound, and slower than any for the upper.
+func (d *Distribution) quantileAgainst(limit, p, conf float64) evidence {
 	if d.histogram != nil {
 		return evidence{histogramQuantile(d.histogram, p, conf, d.requests), d.requests, d.requests}
 	}
 	e := evidence{n: len(d.sorted) + len(d.cutOff)}
-	e.effective = stats.EffectiveN(e.n, d.effect(p))
+	e.effective = stats.EffectiveN(e.n, d.effect(limit))
 	if len(d.cutOff) == 0 {
 		e.Interval = stats.Quantile(d.sorted, p, conf, e.effective)
 		return e
@@ -65,9 +71,21 @@ func (d *Distribution) quantile(p, conf float64) evidence {
 	return e
 }
 
-// effect is the design effect of the p-quantile.
-func (d *Distribution) effect(p float64) float64 {
-	return max(1, d.effects[slices.Index(quantiles[:], p)])
+// fewestEach is how many requests must be above and how many not above the
+// threshold at which dependence is measured.
+const fewestEach = 5
+
+// effect is the design effect of being above threshold, or above what is nearest
+// to it and has requests enough on either side.
+func (d *Distribution) effect(threshold float64) float64 {
+	if n := len(d.sorted); n > 2*fewestEach {
+		// The highest value that so many are above, which those that tie with each other are not.
+		if i, _ := slices.BinarySearch(d.sorted, d.sorted[n-fewestEach]); i > 0 {
+			threshold = min(threshold, d.sorted[i-1])
+		}
+		threshold = max(threshold, d.sorted[fewestEach-1])
+	}
+	return stats.ExceedanceEffect(d.measured, threshold)
 }
 
 func histogramQuantile(h *record.Histogram, p, conf float64, requests int) stats.Interval {
@@ -99,9 +117,7 @@ func observe(measured []stats.Observation) Distribution {
 		values[i] = o.Value
 	}
 	d := newDistribution(values)
-	for i, p := range quantiles {
-		d.effects[i] = stats.ExceedanceEffect(measured, valueAt(d.sorted, p))
-	}
+	d.measured = measured
 	return d
 }
 

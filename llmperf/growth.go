@@ -29,7 +29,7 @@ func growthOf(steps []Step, s Scenario) Growth {
 		return Unclear
 	}
 	p := scalingQuantile(&steps[0], s.Confidence)
-	return Growth(stats.ClassifyGrowth(levelsOf(byLoad(steps), p, s.Confidence), p, s.SaturationFailures, s.Confidence).String())
+	return Growth(stats.ClassifyGrowth(levelsOf(byLoad(steps), p, 1, s.Confidence), p, s.SaturationFailures, s.Confidence).String())
 }
 
 // stepsForGrowth is how many steps a shape takes.

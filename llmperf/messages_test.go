@@ -6,23 +6,45 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"llmperf.dev/llmperf/internal/stats"
 )
 
 // lognormal is n times of the given median whose logarithms have standard
 // deviation sigma, the same in every run.
 func lognormal(n int, median time.Duration, sigma float64) Distribution {
+	return newDistribution(logNormals(n, median, sigma))
+}
+
+func logNormals(n int, median time.Duration, sigma float64) []float64 {
 	r := rand.New(rand.NewPCG(uint64(n), uint64(median)+uint64(1e6*sigma)))
 	values := make([]float64, n)
 	for i := range values {
 		values[i] = float64(median) * math.Exp(sigma*r.NormFloat64())
 	}
-	return newDistribution(values)
+	return values
+}
+
+// bursts is like lognormal, but length requests in a row, each of another user,
+// are about as slow as each other.
+func bursts(n, length int, median time.Duration, sigma float64) Distribution {
+	values := logNormals(n, median, sigma)
+	slices.Sort(values)
+	order := rand.New(rand.NewPCG(1, 1)).Perm(n / length)
+	var measured []stats.Observation
+	for _, burst := range order {
+		for i, v := range values[burst*length:][:length] {
+			measured = append(measured, stats.Observation{User: i, Value: v})
+		}
+	}
+	return observe(measured)
 }
 
 // A load of made-up requests, from which madeStep makes a step.
@@ -30,7 +52,7 @@ type made struct {
 	users, requests, failed int
 	median                  time.Duration // of latency; other metrics are shares of it
 	sigma                   float64
-	effect                  float64 // how many requests are worth one independent one; 0 for one
+	bursts                  int // so many requests in a row are as slow as each other; 0 for one
 }
 
 // madeStep is a step of a minute, of which 50 s were measured.
@@ -45,12 +67,9 @@ func madeStep(m made) Step {
 			ITL: lognormal(ok, m.median/100, m.sigma/4), TPOT: lognormal(ok, m.median/90, m.sigma/4),
 		},
 	}
-	for _, d := range []*Distribution{&s.Latency, &s.TTFB, &s.TTFT, &s.ITL, &s.TPOT} {
-		for i := range d.effects {
-			d.effects[i] = m.effect
-		}
+	if m.bursts > 0 {
+		s.Latency = bursts(ok, m.bursts, m.median, m.sigma)
 	}
-	s.failureEffect = m.effect
 	s.TailRatio = float64(s.Latency.P99) / float64(max(s.Latency.P50, 1))
 	if m.failed > 0 {
 		s.FailureRate = float64(m.failed) / float64(m.requests)
@@ -128,9 +147,9 @@ func TestMessages(t *testing.T) {
 		{"itl_p99_inconclusive", "another metric", madeResult(usual), ITL.P99Below(23800 * time.Microsecond), Inconclusive},
 		{"tpot_p50_fail", "times below 10 ms are shown to three digits", madeResult(beside(usual, func(m *made) { m.median = 300 * ms })), TPOT.P50Below(2500 * time.Microsecond), Fail},
 
-		{"latency_p95_effective", "requests that depend on each other a little are worth fewer", madeResult(beside(usual, func(m *made) { m.effect = 1.2 })), Latency.P95Below(2 * time.Second), Fail},
-		{"latency_p95_dependent", "requests that depend on each other much are warned of", madeResult(beside(usual, func(m *made) { m.effect = 6 })), Latency.P95Below(3400 * ms), Inconclusive},
-		{"latency_p95_few_effective", "of 100 requests too few are independent", madeResult(beside(usual, func(m *made) { m.requests, m.effect = 100, 2 })), Latency.P95Below(5 * time.Second), Inconclusive},
+		{"latency_p95_effective", "requests that depend on each other a little are worth fewer", madeResult(beside(usual, func(m *made) { m.bursts = 4 })), Latency.P95Below(2900 * ms), Fail},
+		{"latency_p95_dependent", "requests that depend on each other much are warned of", madeResult(beside(usual, func(m *made) { m.bursts = 20 })), Latency.P95Below(3400 * ms), Inconclusive},
+		{"latency_p95_few_effective", "of 100 requests too few are independent", madeResult(beside(usual, func(m *made) { m.requests, m.bursts = 100, 4 })), Latency.P95Below(5 * time.Second), Inconclusive},
 		{"latency_p95_cut_off", "requests that were cut off may have been slow, for all that is known", cutOff(60), Latency.P95Below(5 * time.Second), Inconclusive},
 		{"latency_p95_cut_off_fail", "requests that were cut off had been slow already", cutOff(200), Latency.P95Below(5 * time.Second), Fail},
 		{"latency_p95_held", "three looks at a step each take a third of the error", held(madeResult(usual)), Latency.P95Below(5 * time.Second), Pass},

@@ -23,7 +23,7 @@ func percentileSLO(m Metric, p float64, limit time.Duration) SLO {
 	c.leastStep = least
 	c.step = func(c check, s *Step, j judge) Outcome {
 		d := m.of(&s.Stats)
-		shown, strict := d.quantile(p, j.pass), d.quantile(p, j.fail)
+		shown, strict := d.quantileAgainst(float64(limit), p, j.pass), d.quantileAgainst(float64(limit), p, j.fail)
 		o := c.outcome(s, j.pass, shown, seconds)
 		o.Verdict = verdict(shown.Interval, strict.Interval, float64(limit))
 		o.sentence(m.title() + " " + name)

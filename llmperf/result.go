@@ -101,7 +101,11 @@ func (s *Stats) failures(conf float64) evidence {
 
 // tailRatio returns p99/p50 of latency between its bounds, each at confidence
 // conf.
-func (s *Stats) tailRatio(conf float64) evidence {
-	p99, p50 := s.Latency.quantile(0.99, conf), s.Latency.quantile(0.50, conf)
+func (s *Stats) tailRatio(conf float64) evidence { return s.tailRatioAgainst(s.TailRatio, conf) }
+
+// tailRatioAgainst is tailRatio, for comparison with a limit.
+func (s *Stats) tailRatioAgainst(limit, conf float64) evidence {
+	p50 := s.Latency.quantile(0.50, conf)
+	p99 := s.Latency.quantileAgainst(limit*p50.Estimate, 0.99, conf)
 	return evidence{stats.Ratio(p99.Interval, p50.Interval), p99.n, p99.effective}
 }

@@ -32,7 +32,7 @@ func saturationOf(steps []Step, s Scenario) (Saturation, stats.Saturation, stats
 		return Saturation{}, stats.Saturation{Index: -1, LastBelow: -1, FirstAbove: -1}, stats.Inconclusive, nil
 	}
 	rising, p := byLoad(steps), scalingQuantile(&steps[0], s.Confidence)
-	located, v := stats.NoSaturation(levelsOf(rising, p, s.Confidence), s.SaturationRatio, s.SaturationFailures, s.Confidence)
+	located, v := stats.NoSaturation(levelsOf(rising, p, s.SaturationRatio, s.Confidence), s.SaturationRatio, s.SaturationFailures, s.Confidence)
 	users := func(i int) int {
 		if i < 0 {
 			return 0
@@ -64,12 +64,17 @@ func scalingQuantile(baseline *Step, conf float64) float64 {
 	return 0.95 // the bounds say how little so few requests prove
 }
 
-// levelsOf are steps as package stats compares them.
-func levelsOf(steps []Step, p, conf float64) []stats.Level {
+// levelsOf are steps as package stats compares them: their p-quantiles with the
+// limit of so many times that of the first.
+func levelsOf(steps []Step, p, ratio, conf float64) []stats.Level {
 	levels := make([]stats.Level, len(steps))
+	limit := ratio * valueAt(steps[0].Latency.sorted, p)
 	for i := range steps {
 		s := &steps[i]
 		latency, failures := s.Latency.quantile(p, conf), s.failures(conf)
+		if i > 0 {
+			latency = s.Latency.quantileAgainst(limit, p, conf)
+		}
 		levels[i] = stats.Level{
 			Load: float64(s.Load.Users), Quantile: latency.Interval, N: latency.n, NEff: latency.effective, Sorted: s.Latency.sorted,
 			Requests: s.Requests, Failed: s.Failed, NEffFailed: failures.effective,

@@ -19,7 +19,7 @@ func TailRatioBelow(limit float64) SLO {
 	least := func(j judge) int { return stats.MinSamples(0.99, j.pass) }
 	c.leastStep = least
 	c.step = func(c check, s *Step, j judge) Outcome {
-		shown, strict := s.tailRatio(j.pass), s.tailRatio(j.fail)
+		shown, strict := s.tailRatioAgainst(limit, j.pass), s.tailRatioAgainst(limit, j.fail)
 		o := c.outcome(s, j.pass, shown, ratio)
 		o.Verdict = verdict(shown.Interval, strict.Interval, limit)
 		o.sentence("latency p99/p50")
