@@ -82,8 +82,8 @@ func GrowthAtMost(most Growth) SLO {
 	return c
 }
 
-// throughputPlateau is the number of users at which throughput stops growing
-// with them; 0 if it does not.
+// throughputPlateau is the number of users from which on throughput levels off; 0
+// if it does not.
 func throughputPlateau(steps []Step) int {
 	rising := slices.Clone(steps)
 	slices.SortStableFunc(rising, func(a, b Step) int { return a.Load.Users - b.Load.Users })

@@ -86,7 +86,7 @@ func table(r *Result) string {
 		fmt.Fprintf(&text, "saturated at %d users (%s)\n", r.Saturation.Users, bracket(r.Saturation))
 	}
 	if r.Plateau > 0 {
-		fmt.Fprintf(&text, "throughput stops growing at about %d users\n", r.Plateau)
+		fmt.Fprintf(&text, "throughput levels off from about %d users on\n", r.Plateau)
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(&text, "note: %s\n", warning)

@@ -31,7 +31,7 @@ type Result struct {
 	Timeline   []Window   `json:"timeline"`                // the 10 s sliding window, every 5 s
 	Saturation Saturation `json:"saturation"`              // of the steps by rising load
 	Growth     Growth     `json:"growth"`                  // of p95 latency with load
-	Plateau    int        `json:"plateau_users,omitempty"` // users at which throughput stops growing with them; 0 if it does not
+	Plateau    int        `json:"plateau_users,omitempty"` // users from which on throughput levels off; 0 if it does not
 	Health     []Signal   `json:"health"`                  // the signals that an operator looks at
 	Warnings   []string   `json:"warnings,omitempty"`      // what makes the measurement itself doubtful
 	Outcomes   []Outcome  `json:"outcomes"`                // of the SLOs given to Run
