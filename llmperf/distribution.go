@@ -42,11 +42,8 @@ func (d *Distribution) quantile(p, conf float64) evidence {
 
 // quantileAgainst is quantile, for comparison with a limit.
 //
-// Requests that depend on each other count as fewer. How much they depend is
-// measured where the limit is: whether being slower than the limit comes in
-// bursts or with certain users. Being a little slower than others may well, and
-// says nothing about a limit far off. The gaps of one request, in ICL, are worth
-// one.
+// Requests that depend on each other count as fewer (see effectAgainst). The
+// gaps of one request, in ICL, are worth one.
 //
 // A request that was cut off when the run had to end is as slow as it had become
 // by then for the lower bound, and slower than any for the upper.
@@ -55,7 +52,7 @@ func (d *Distribution) quantileAgainst(limit, p, conf float64) evidence {
 		return evidence{histogramQuantile(d.histogram, p, conf, d.requests), d.requests, d.requests}
 	}
 	e := evidence{n: len(d.sorted) + len(d.cutOff)}
-	e.effective = stats.EffectiveN(e.n, d.effect(limit))
+	e.effective = stats.EffectiveN(e.n, d.effectAgainst(limit, p))
 	if len(d.cutOff) == 0 {
 		e.Interval = stats.Quantile(d.sorted, p, conf, e.effective)
 		return e
@@ -71,21 +68,30 @@ func (d *Distribution) quantileAgainst(limit, p, conf float64) evidence {
 	return e
 }
 
-// fewestEach is how many requests must be above and how many not above the
-// threshold at which dependence is measured.
+// fewestEach is how many requests must be above and how many not above a
+// threshold for dependence to be measured there.
 const fewestEach = 5
 
-// effect is the design effect of being above threshold, or above what is nearest
-// to it and has requests enough on either side.
-func (d *Distribution) effect(threshold float64) float64 {
-	if n := len(d.sorted); n > 2*fewestEach {
-		// The highest value that so many are above, which those that tie with each other are not.
-		if i, _ := slices.BinarySearch(d.sorted, d.sorted[n-fewestEach]); i > 0 {
-			threshold = min(threshold, d.sorted[i-1])
-		}
-		threshold = max(threshold, d.sorted[fewestEach-1])
+// effectAgainst is the design effect that matters when the p-quantile is compared
+// with a limit: whether being slower than the limit, or than the quantile, comes
+// in bursts or with certain users. Where hardly any request is slower than the
+// limit, it is that of being among the slowest: being a little slower than others
+// may well come in bursts, and says nothing about a limit far off.
+func (d *Distribution) effectAgainst(limit, p float64) float64 {
+	n := len(d.sorted)
+	if n <= 2*fewestEach {
+		return stats.ExceedanceEffect(d.measured, valueAt(d.sorted, p))
 	}
-	return stats.ExceedanceEffect(d.measured, threshold)
+	if limit >= d.sorted[n-fewestEach] {
+		// The highest value that so many are above, which those that tie with each other are not.
+		highest := d.sorted[0]
+		if i, _ := slices.BinarySearch(d.sorted, d.sorted[n-fewestEach]); i > 0 {
+			highest = d.sorted[i-1]
+		}
+		return stats.ExceedanceEffect(d.measured, highest)
+	}
+	limit = max(limit, d.sorted[fewestEach-1])
+	return max(stats.ExceedanceEffect(d.measured, limit), stats.ExceedanceEffect(d.measured, valueAt(d.sorted, p)))
 }
 
 func histogramQuantile(h *record.Histogram, p, conf float64, requests int) stats.Interval {

@@ -71,10 +71,11 @@
 //     what would decide it; the test itself names those that were. [Strictness],
 //     and LLMPERF_INCONCLUSIVE, make them fail or pass instead.
 //
-// Evidence costs requests: without any luck, an upper bound of p95 takes 59
-// successful requests, of p99 and of p99/p50 299, and a failure rate below
-// 0.1 % takes 2,995 requests without a failure, which is why failures are judged
-// over all steps together. A plan that could not yield them is refused, before
+// Evidence costs requests: an upper bound of p95 takes 59 independent successful
+// requests at least, of p99 and of p99/p50 299; count on 100 and on 500, since
+// requests are never quite independent. A failure rate below 0.1 % takes 2,995
+// requests without a failure, which is why failures are judged over all steps
+// together. A plan that could not yield them is refused, before
 // the load and again after the warm-up, with the smallest change that would do.
 // The first of several steps, which the others are compared with, is held until
 // it has 300 requests, for at most four times its length. With

@@ -9,9 +9,15 @@ import (
 	"llmperf.dev/llmperf/internal/stats"
 )
 
-// goodLuck is how many more requests than expected a plan may need and not be
-// refused.
-const goodLuck = 1.1
+const (
+	// goodLuck is how many times as many requests as expected a plan may need and
+	// not be refused.
+	goodLuck = 1.1
+	// allowance is how many times as many requests as proof takes are advised of a step. Even
+	// requests that do not depend on each other are found to be worth about four
+	// fifths of their number: see CALIBRATION.md.
+	allowance = 1.4
+)
 
 // enough says which SLOs a plan could not prove even if everything went well,
 // since it yields too few requests, and what would do. Answers take latency, at
@@ -64,8 +70,9 @@ func (c check) enoughInSteps(steps []Load, yields []float64, answers string, j j
 	if worst < 0 {
 		return nil
 	}
+	factor := allowance * least / yields[worst]
 	return fmt.Errorf("%s: %s, the step of %d users yields about %s requests; proving %s takes %s in every step: hold it %s as long, so for %v, set scenario.HoldUntilDecided, or ask for less with llmperf.Guard",
-		c.name, answers, steps[worst].Users, count(int(yields[worst])), c.want, count(int(least)), roundTimes(least/yields[worst]), longer(steps[worst].Hold, least/yields[worst]))
+		c.name, answers, steps[worst].Users, count(int(yields[worst])), c.want, count(int(least)), roundTimes(factor), longer(steps[worst].Hold, factor))
 }
 
 // enoughInAll looks at all steps in scope together.

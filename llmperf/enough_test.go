@@ -20,7 +20,7 @@ func TestAPlanThatYieldsTooLittleIsRefused(t *testing.T) {
 		{"short answers", "half a second leaves enough", func(s *Scenario) { s.ExpectedLatency = 500 * time.Millisecond }, []SLO{TailRatioBelow(2), FailureRateBelow(0.001)}, ""},
 		{"long answers", "p99 takes 299 requests in every step",
 			func(s *Scenario) { s.ExpectedLatency = 5 * time.Second }, []SLO{TailRatioBelow(2)},
-			"tail_ratio: with answers of 5 s, the step of 20 users yields about 188 requests; proving p99/p50 < 2x takes 299 in every step: hold it 1.6x as long, so for 1m36s, set scenario.HoldUntilDecided, or ask for less with llmperf.Guard"},
+			"tail_ratio: with answers of 5 s, the step of 20 users yields about 188 requests; proving p99/p50 < 2x takes 299 in every step: hold it 2.3x as long, so for 2m14s, set scenario.HoldUntilDecided, or ask for less with llmperf.Guard"},
 		{"long answers, all steps", "the failure rate takes 2,995 requests over all steps",
 			func(s *Scenario) { s.ExpectedLatency = 5 * time.Second }, []SLO{UpTo(20, FailureRateBelow(0.001))},
 			"failure_rate: with answers of 5 s, this plan yields about 488 requests in 2 steps; proving failure rate < 0.1 % takes 2,995; it can prove < 0.612 %: hold the steps 6.2x as long, or ask for less with llmperf.Guard"},

@@ -19,7 +19,7 @@ func FailureRateBelow(limit float64) SLO {
 	}
 	c.leastRun = func(j judge) int { return stats.RequestsToProve(0, limit, j.run) }
 	c.step = func(c check, s *Step, j judge) Outcome {
-		shown, strict := s.failures(j.pass), s.failures(j.fail)
+		shown, strict := s.failures(j.pass), s.failures(halved(j.fail))
 		o := c.outcome(s, j.pass, shown, share)
 		o.Verdict = Pass
 		switch {
@@ -43,7 +43,7 @@ func FailureRateBelow(limit float64) SLO {
 			failed += steps[i].Failed
 		}
 		o := c.outcome(nil, j.run, pooled, share)
-		o.Verdict = verdict(pooled.Interval, pooled.Interval, limit)
+		o.Verdict = verdict(pooled.Interval, poolFailures(steps, halved(j.run)).Interval, limit)
 		if pooled.n == 0 {
 			o.Verdict = Inconclusive
 		}
@@ -61,6 +61,10 @@ func FailureRateBelow(limit float64) SLO {
 	}
 	return c
 }
+
+// halved is the confidence that leaves half the error: single steps and all of
+// them together can each refute a failure rate.
+func halved(conf float64) float64 { return 1 - (1-conf)/2 }
 
 // poolFailures is the failure rate of all steps together between its bounds.
 func poolFailures(steps []Step, conf float64) evidence {
