@@ -14,8 +14,8 @@ const (
 	// not be refused.
 	goodLuck = 1.1
 	// allowance is how many times as many requests as proof takes are advised of a step. Even
-	// requests that do not depend on each other are found to be worth about four
-	// fifths of their number: see CALIBRATION.md.
+	// requests that do not depend on each other are found to be worth about three
+	// quarters of their number: see CALIBRATION.md.
 	allowance = 1.4
 )
 
