@@ -64,7 +64,7 @@ func blame(gs []goroutine) (cause, []goroutine) {
 }
 
 // diagnoses say of each cause what happened and what to do about it.
-var diagnoses = map[cause]struct{ what, todo string }{
+var diagnoses = map[cause]struct{ what, remedy string }{
 	causeListener: {
 		"a server in the simulation listens on a real address",
 		"Serve the handler with llmperftest.Serve, and a model with llmperftest.NewServer: they need no network.",
@@ -127,7 +127,7 @@ func explainFrozen(gs []goroutine, still time.Duration) string {
 		places = append(places, list(stuck))
 	}
 	return fmt.Sprintf("virtual time has stood still for %v: %s. The simulation's clock moves on only while every goroutine sleeps or waits for another goroutine of the simulation.\n%s\nWhat to do: %s Or measure in real time, with llmperf.Run.",
-		still.Round(100*time.Millisecond), diagnoses[why].what, strings.Join(places, "\n"), diagnoses[why].todo)
+		still.Round(100*time.Millisecond), diagnoses[why].what, strings.Join(places, "\n"), diagnoses[why].remedy)
 }
 
 // explainOverdue says what a bubble waits for whose time goes on without
@@ -135,10 +135,10 @@ func explainFrozen(gs []goroutine, still time.Duration) string {
 // in its cleanups.
 func explainOverdue(gs []goroutine, ended bool) string {
 	what := "the simulation did not get on, since it waits for something that does not come"
-	todo := "If the setup function waits, see that what it waits for is done by a goroutine that it has started itself. If a handler waits, let it give up when the request's context ends."
+	remedy := "If the setup function waits, see that what it waits for is done by a goroutine that it has started itself. If a handler waits, let it give up when the request's context ends."
 	if ended {
 		what = "a t.Cleanup of the simulation did not come to its end"
-		todo = "See that what it waits for has an end: stop it first, and give waits a timeout."
+		remedy = "See that what it waits for has an end: stop it first, and give waits a timeout."
 	}
 	isTest := func(g goroutine) bool { return g.calls("testing.tRunner") }
 	users := firstOf(gs, goroutine.users)
@@ -147,7 +147,7 @@ func explainOverdue(gs []goroutine, ended bool) string {
 	if len(first) < len(users) {
 		places = append(places, "The simulation's other goroutines:", list(filter(users, func(g goroutine) bool { return !isTest(g) })))
 	}
-	return fmt.Sprintf("in %d minutes of virtual time %s.\n%s\nWhat to do: %s", int(patience.Minutes()), what, strings.Join(places, "\n"), todo)
+	return fmt.Sprintf("in %d minutes of virtual time %s.\n%s\nWhat to do: %s", int(patience.Minutes()), what, strings.Join(places, "\n"), remedy)
 }
 
 // explainLeft says which goroutines are left after everything else has ended.

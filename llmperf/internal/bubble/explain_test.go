@@ -26,7 +26,7 @@ func TestExplainFrozen(t *testing.T) {
 		name, reason string
 		stacks       string
 		want         []string // lines between the first and the last
-		what, todo   string   // parts of those two
+		what, remedy   string   // parts of those two
 	}{
 		{
 			name: "name lookup by the C library", reason: "who looks it up waits for a goroutine of package net",
@@ -56,7 +56,7 @@ created by llmperf.dev/llmperftest.(*network).RoundTrip in goroutine 30
 	/home/dev/go/pkg/mod/llmperf.dev@v1.0.0/llmperftest/network.go:49 +0x4b`,
 			what: "a goroutine waits for a real network connection.",
 			want: []string{"shop.(*Store).find (store.go:31) waits in net.(*Resolver).LookupHost"},
-			todo: "the client of llmperftest.NewServer",
+			remedy: "the client of llmperftest.NewServer",
 		},
 		{
 			name: "http.Client that dials", reason: "who asks waits for a goroutine of the client",
@@ -90,7 +90,7 @@ created by example.com/shop.(*Service).ServeHTTP in goroutine 30
 	/home/dev/shop/service.go:70 +0x4b`,
 			what: "a goroutine waits for a real network connection.",
 			want: []string{"shop.(*Service).answer (service.go:77) waits in option.send, started by shop.(*Service).ServeHTTP (service.go:70)"},
-			todo: "or a fake of it",
+			remedy: "or a fake of it",
 		},
 		{
 			name: "one real connection of many", reason: "who waits for an answer from inside is not to blame",
@@ -130,7 +130,7 @@ example.com/shop.complete(0xc000012345)
 	/home/dev/shop/complete.go:77 +0x4b`,
 			what: "a goroutine waits for a real network connection.",
 			want: []string{"shop.search (search.go:77) waits in http.(*Client).Do"},
-			todo: "or a fake of it",
+			remedy: "or a fake of it",
 		},
 		{
 			name: "idle connection beside busy ones inside", reason: "whoever waits for an answer waits for one from inside",
@@ -152,7 +152,7 @@ example.com/shop.complete(0xc000012345)
 	/home/dev/shop/complete.go:77 +0x4b`,
 			what: "an http.Client keeps an idle connection to a real server open.",
 			want: []string{"an idle connection of an http.Client (CloseIdleConnections closes it)"},
-			todo: "call its CloseIdleConnections, at the latest in t.Cleanup",
+			remedy: "call its CloseIdleConnections, at the latest in t.Cleanup",
 		},
 		{
 			name: "connection of a library's", reason: "without code of the user's, the library is named",
@@ -170,7 +170,7 @@ created by google.golang.org/grpc/internal/transport.NewHTTP2Client in goroutine
 	/home/dev/go/pkg/mod/google.golang.org/grpc@v1.70.0/internal/transport/http2_client.go:410 +0x1a3d`,
 			what: "a goroutine waits for a real network connection.",
 			want: []string{"transport.(*http2Client).reader (http2_client.go:1660) waits in bufio.(*Reader).Read, started by transport.NewHTTP2Client (http2_client.go:410)"},
-			todo: "or a fake of it",
+			remedy: "or a fake of it",
 		},
 		{
 			name: "lock held while asking a real server", reason: "the network comes first, and the locks follow from it",
@@ -188,7 +188,7 @@ example.com/shop.(*Store).Load(0xc000012345)
 	/home/dev/shop/store.go:38 +0x85`,
 			what: "a goroutine waits for a real network connection.",
 			want: []string{"shop.(*Store).Load (store.go:40) waits in net.(*conn).Read"},
-			todo: "or a fake of it",
+			remedy: "or a fake of it",
 		},
 		{
 			name: "lock of an unknown holder", reason: "where no function tells, everyone asleep is listed",
@@ -214,7 +214,7 @@ created by example.com/shop.New in goroutine 25
 				"The holder is one of those who wait for something else:",
 				"shop.flush (shop.go:50) sleeps, started by shop.New (shop.go:9)",
 			},
-			todo: "Hold no lock while waiting",
+			remedy: "Hold no lock while waiting",
 		},
 		{
 			name: "lock held outside the simulation", reason: "a holder that is not there is not made up",
@@ -226,7 +226,7 @@ example.com/shop.add(0xc000012345)
 	/home/dev/shop/shop.go:38 +0x85`,
 			what: "a goroutine waits for a lock,",
 			want: []string{"shop.add (shop.go:38) waits in sync.(*Mutex).Lock"},
-			todo: "Hold no lock while waiting",
+			remedy: "Hold no lock while waiting",
 		},
 		{
 			name: "another process", reason: "its end does not come in virtual time",
@@ -242,7 +242,7 @@ example.com/shop.tokenize({0xc000012345, 0x9})
 	/home/dev/shop/tokens.go:12 +0x85`,
 			what: "a goroutine waits for a file, a pipe or another process.",
 			want: []string{"shop.tokenize (tokens.go:12) waits in exec.(*Cmd).Run"},
-			todo: "Do this before the simulation",
+			remedy: "Do this before the simulation",
 		},
 		{
 			name: "something else", reason: "whatever it is, the place is known",
@@ -261,7 +261,7 @@ example.com/shop.wait()
 				"a goroutine that shop.New (shop.go:9) started waits in sync.runtime_Semacquire",
 				"shop.wait (shop.go:12) waits in anything new",
 			},
-			todo: "or replace it by a fake",
+			remedy: "or replace it by a fake",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -274,7 +274,7 @@ example.com/shop.wait()
 				places = append(places, strings.TrimSpace(line))
 			}
 			assert.Equal(t, tt.want, places, tt.reason)
-			assert.Contains(t, lines[len(lines)-1], tt.todo, tt.reason)
+			assert.Contains(t, lines[len(lines)-1], tt.remedy, tt.reason)
 		})
 	}
 }
