@@ -26,7 +26,7 @@ func TestExplainFrozen(t *testing.T) {
 		name, reason string
 		stacks       string
 		want         []string // lines between the first and the last
-		what, remedy   string   // parts of those two
+		what, remedy string   // parts of those two
 	}{
 		{
 			name: "name lookup by the C library", reason: "who looks it up waits for a goroutine of package net",
@@ -54,8 +54,8 @@ llmperf.dev/llmperftest.(*network).RoundTrip.func1()
 	/home/dev/go/pkg/mod/llmperf.dev@v1.0.0/llmperftest/network.go:50 +0x4b
 created by llmperf.dev/llmperftest.(*network).RoundTrip in goroutine 30
 	/home/dev/go/pkg/mod/llmperf.dev@v1.0.0/llmperftest/network.go:49 +0x4b`,
-			what: "a goroutine waits for a real network connection.",
-			want: []string{"shop.(*Store).find (store.go:31) waits in net.(*Resolver).LookupHost"},
+			what:   "a goroutine waits for a real network connection.",
+			want:   []string{"shop.(*Store).find (store.go:31) waits in net.(*Resolver).LookupHost"},
 			remedy: "the client of llmperftest.NewServer",
 		},
 		{
@@ -88,8 +88,8 @@ example.com/shop.(*Service).answer(0xc000012345)
 	/home/dev/shop/service.go:77 +0x4b
 created by example.com/shop.(*Service).ServeHTTP in goroutine 30
 	/home/dev/shop/service.go:70 +0x4b`,
-			what: "a goroutine waits for a real network connection.",
-			want: []string{"shop.(*Service).answer (service.go:77) waits in option.send, started by shop.(*Service).ServeHTTP (service.go:70)"},
+			what:   "a goroutine waits for a real network connection.",
+			want:   []string{"shop.(*Service).answer (service.go:77) waits in option.send, started by shop.(*Service).ServeHTTP (service.go:70)"},
 			remedy: "or a fake of it",
 		},
 		{
@@ -128,8 +128,8 @@ net/http.(*Client).Do(...)
 	/usr/local/go/src/net/http/client.go:592
 example.com/shop.complete(0xc000012345)
 	/home/dev/shop/complete.go:77 +0x4b`,
-			what: "a goroutine waits for a real network connection.",
-			want: []string{"shop.search (search.go:77) waits in http.(*Client).Do"},
+			what:   "a goroutine waits for a real network connection.",
+			want:   []string{"shop.search (search.go:77) waits in http.(*Client).Do"},
 			remedy: "or a fake of it",
 		},
 		{
@@ -150,8 +150,8 @@ net/http.(*Transport).roundTrip(0xade380, 0x323803b7c500)
 	/usr/local/go/src/net/http/transport.go:704 +0xaba
 example.com/shop.complete(0xc000012345)
 	/home/dev/shop/complete.go:77 +0x4b`,
-			what: "an http.Client keeps an idle connection to a real server open.",
-			want: []string{"an idle connection of an http.Client (CloseIdleConnections closes it)"},
+			what:   "an http.Client keeps an idle connection to a real server open.",
+			want:   []string{"an idle connection of an http.Client (CloseIdleConnections closes it)"},
 			remedy: "call its CloseIdleConnections, at the latest in t.Cleanup",
 		},
 		{
@@ -168,8 +168,8 @@ google.golang.org/grpc/internal/transport.(*http2Client).reader(0xc000012345)
 	/home/dev/go/pkg/mod/google.golang.org/grpc@v1.70.0/internal/transport/http2_client.go:1660 +0x85
 created by google.golang.org/grpc/internal/transport.NewHTTP2Client in goroutine 12
 	/home/dev/go/pkg/mod/google.golang.org/grpc@v1.70.0/internal/transport/http2_client.go:410 +0x1a3d`,
-			what: "a goroutine waits for a real network connection.",
-			want: []string{"transport.(*http2Client).reader (http2_client.go:1660) waits in bufio.(*Reader).Read, started by transport.NewHTTP2Client (http2_client.go:410)"},
+			what:   "a goroutine waits for a real network connection.",
+			want:   []string{"transport.(*http2Client).reader (http2_client.go:1660) waits in bufio.(*Reader).Read, started by transport.NewHTTP2Client (http2_client.go:410)"},
 			remedy: "or a fake of it",
 		},
 		{
@@ -186,8 +186,8 @@ sync.(*Mutex).Lock(...)
 	/usr/local/go/src/sync/mutex.go:46
 example.com/shop.(*Store).Load(0xc000012345)
 	/home/dev/shop/store.go:38 +0x85`,
-			what: "a goroutine waits for a real network connection.",
-			want: []string{"shop.(*Store).Load (store.go:40) waits in net.(*conn).Read"},
+			what:   "a goroutine waits for a real network connection.",
+			want:   []string{"shop.(*Store).Load (store.go:40) waits in net.(*conn).Read"},
 			remedy: "or a fake of it",
 		},
 		{
@@ -224,8 +224,8 @@ sync.(*Mutex).Lock(...)
 	/usr/local/go/src/sync/mutex.go:46
 example.com/shop.add(0xc000012345)
 	/home/dev/shop/shop.go:38 +0x85`,
-			what: "a goroutine waits for a lock,",
-			want: []string{"shop.add (shop.go:38) waits in sync.(*Mutex).Lock"},
+			what:   "a goroutine waits for a lock,",
+			want:   []string{"shop.add (shop.go:38) waits in sync.(*Mutex).Lock"},
 			remedy: "Hold no lock while waiting",
 		},
 		{
@@ -240,8 +240,8 @@ os/exec.(*Cmd).Run(0xc000012345)
 	/usr/local/go/src/os/exec/exec.go:626 +0x2d
 example.com/shop.tokenize({0xc000012345, 0x9})
 	/home/dev/shop/tokens.go:12 +0x85`,
-			what: "a goroutine waits for a file, a pipe or another process.",
-			want: []string{"shop.tokenize (tokens.go:12) waits in exec.(*Cmd).Run"},
+			what:   "a goroutine waits for a file, a pipe or another process.",
+			want:   []string{"shop.tokenize (tokens.go:12) waits in exec.(*Cmd).Run"},
 			remedy: "Do this before the simulation",
 		},
 		{
