@@ -153,30 +153,39 @@ func TestThousandsOfUsersAreSimulated(t *testing.T) {
 
 // TestTimesAgreeInRealAndVirtualTime needs a machine with nothing else to do,
 // like TestTimesAgreeWithTheServersOwnRecord, and like it tries three times.
+//
+// Two runs that are not alike to the nanosecond take different turns in the
+// queue, so that their percentiles differ by chance: over 20 seeds in virtual
+// time, those of this scenario vary by up to 2 %. They are held against the same
+// scenario with steps ten times as long, each time with another seed, and the
+// verdicts against a twin's.
 func TestTimesAgreeInRealAndVirtualTime(t *testing.T) {
 	if os.Getenv("LLMPERF_ACCURACY") == "" {
 		t.Skip("LLMPERF_ACCURACY is not set: set it on a machine that is otherwise idle")
 	}
-	setup := func(t *testing.T) llmperf.Scenario {
-		llm := llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: 8, StepBase: 10 * time.Millisecond, Output: llmperftest.Fixed(20)})
-		svc := llmperftest.Serve(t, chat.NewHandler(chat.Config{Upstream: llm.URL + "/v1", Client: llm.Client(), Model: "small", Limit: 12, Timeout: 10 * time.Second}))
-		return llmperf.Scenario{
-			Target:  llmperf.OpenAI{BaseURL: svc.URL + "/v1", Model: "any", Client: svc.Client()},
-			Profile: llmperf.StepProfile{StepUsers: 8, StepTime: 10 * time.Second, MaxUsers: 24}, Warmup: time.Second,
+	const step = 20 * time.Second
+	lasting := func(step time.Duration, seed uint64) func(t *testing.T) llmperf.Scenario {
+		return func(t *testing.T) llmperf.Scenario {
+			llm := llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: 8, StepBase: 10 * time.Millisecond, Output: llmperftest.Uniform(15, 25), Seed: seed})
+			svc := llmperftest.Serve(t, chat.NewHandler(chat.Config{Upstream: llm.URL + "/v1", Client: llm.Client(), Model: "small", Limit: 12, Timeout: 10 * time.Second}))
+			return llmperf.Scenario{
+				Target:  llmperf.OpenAI{BaseURL: svc.URL + "/v1", Model: "any", Client: svc.Client()},
+				Profile: llmperf.StepProfile{StepUsers: 8, StepTime: step, MaxUsers: 24}, Warmup: time.Second, Seed: seed,
+			}
 		}
 	}
-	slos := llmperf.SLOs{ // some that hold, some that do not, and some that so few requests cannot decide
+	slos := llmperf.SLOs{ // some that hold, some that do not, and one that so few requests cannot decide
 		llmperf.NoSaturationBelow(16), llmperf.FailureRateBelow(0.05), llmperf.FailureRateBelow(0.001),
-		llmperf.Latency.P95Below(400 * time.Millisecond), llmperf.UpTo(8, llmperf.TTFT.P95Below(100*time.Millisecond)),
-		llmperf.TTFT.P50Below(100 * time.Millisecond), llmperf.Latency.P99Below(time.Second),
+		llmperf.Latency.P95Below(450 * time.Millisecond), llmperf.UpTo(8, llmperf.TTFT.P95Below(100*time.Millisecond)),
+		llmperf.TTFT.P50Below(100 * time.Millisecond),
 	}
-	virtual := virtually(t, setup)
-	want := virtual.Check(slos)
-	for range 3 {
-		measured, err := llmperf.Measure(t.Context(), setup(t))
+	long, twin := virtually(t, lasting(10*step, 1)), virtually(t, lasting(step, 1))
+	want := twin.Check(slos)
+	for seed := range uint64(3) {
+		measured, err := llmperf.Measure(t.Context(), lasting(step, seed+1)(t))
 		require.NoError(t, err)
 		agree := true
-		for i, v := range virtual.Steps {
+		for i, v := range long.Steps {
 			r := measured.Steps[i]
 			for _, pair := range [][2]time.Duration{{v.Latency.P50, r.Latency.P50}, {v.Latency.P95, r.Latency.P95}} {
 				off := pair[1].Seconds()/pair[0].Seconds() - 1

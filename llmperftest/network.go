@@ -143,9 +143,16 @@ func (n *network) start(t testing.TB, h http.Handler, wire *Wire) (url string, c
 		transport.CloseIdleConnections()
 		server.Close()
 		<-ended
+		if inBubble() {
+			time.Sleep(linger)
+		}
 	})
 	return "http://" + addr.String(), &http.Client{Transport: withOrigin{transport}}
 }
+
+// linger is the virtual time that a closed server's handlers, and net/http's
+// connections, get to end in: a bubble cannot end before they have.
+const linger = time.Second
 
 // pushed is the key of the connection in the context of a request whose response
 // is pushed: writing to it does not block.
