@@ -52,6 +52,9 @@ func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) 
 	if client == nil {
 		client = defaultClient()
 	}
+	if req.Header.Get(originHeader) == "" {
+		req.Header.Set(originHeader, c.origin())
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return broken(err)

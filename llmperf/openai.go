@@ -83,15 +83,11 @@ type streamOptions struct {
 
 // Send asks for one chat completion.
 func (o OpenAI) Send(ctx context.Context, c *Call) error {
-	prompts := o.Prompts
-	if prompts == nil {
-		prompts = defaultPrompts
-	}
-	messages, err := prompts.Messages(c)
+	messages, limit, err := c.ask(o.Prompts, o.MaxTokens)
 	if err != nil {
 		return err
 	}
-	ask := chatRequest{Model: o.Model, Messages: messages, MaxTokens: o.MaxTokens}
+	ask := chatRequest{Model: o.Model, Messages: messages, MaxTokens: limit}
 	if !o.NoStream {
 		ask.Stream, ask.StreamOptions = true, &streamOptions{IncludeUsage: true}
 	}

@@ -19,8 +19,31 @@ type Message struct {
 // Prompts chooses the messages of each request. It is shared by all users and
 // must be safe for concurrent use; what it draws at random comes from
 // [Call.Rand].
+//
+// Prompts that also have a method MaxTokens(*Call) int set the limit of output
+// tokens of each request with it, in place of the target's own; 0 leaves that.
 type Prompts interface {
 	Messages(c *Call) ([]Message, error)
+}
+
+// limiter are prompts that know how long the answer to each may become.
+type limiter interface{ MaxTokens(c *Call) int }
+
+// ask returns what a target with such prompts, which may be nil, and such a limit
+// of output tokens sends for c.
+func (c *Call) ask(p Prompts, limit int) (messages []Message, most int, err error) {
+	if p == nil {
+		p = defaultPrompts
+	}
+	if messages, err = p.Messages(c); err != nil {
+		return nil, 0, err
+	}
+	if l, ok := p.(limiter); ok {
+		if n := l.MaxTokens(c); n > 0 {
+			limit = n
+		}
+	}
+	return messages, limit, nil
 }
 
 // PromptTexts sends one of the given texts as the user's message, drawn at

@@ -38,6 +38,9 @@ type Call struct {
 	sample record.Sample
 	pcg    rand.PCG
 	rand   *rand.Rand
+
+	keepText bool   // what the answer says is wanted
+	answer   []byte // its text, where it is
 }
 
 // User is the user that sends the request, 0-based.
@@ -94,6 +97,7 @@ func (c *Call) Usage(prompt, cached, completion int) {
 func (c *Call) begin(user, n int, sent time.Duration) {
 	c.sample = record.Sample{User: int32(user), Number: int32(n), Sent: int64(sent)}
 	c.rand = nil
+	c.keepText, c.answer = false, c.answer[:0]
 }
 
 // The streams of random numbers that one request has.
