@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"llmperf.dev/llmperf/internal/stats"
@@ -42,7 +43,11 @@ func enough(s Scenario, steps []Load, checks []check, latency time.Duration) err
 	j := newJudge(s, len(steps))
 	var errs []error
 	for _, c := range checks {
-		errs = append(errs, c.enoughInSteps(steps, yields, answers, j), c.enoughInAll(steps, yields, answers, j))
+		own := slices.Clone(yields)
+		for i := range own {
+			own[i] *= c.shareOf(s.Target)
+		}
+		errs = append(errs, c.enoughInSteps(steps, own, answers, j), c.enoughInAll(steps, own, answers, j))
 	}
 	return errors.Join(errs...)
 }

@@ -39,6 +39,9 @@ var defaultClient = sync.OnceValue(func() *http.Client {
 	return &http.Client{Transport: transport}
 })
 
+// An idler is a target with connections to let go of.
+type idler interface{ closeIdle() }
+
 // closeIdle lets go of the connections that the default client keeps alive.
 // Those of a caller's client are the caller's.
 func closeIdle(client *http.Client) {

@@ -44,7 +44,7 @@ func (m *measurement) hold(ctx context.Context, step *stepRun) (time.Duration, b
 			return m.clock.Now(), false
 		}
 		next = m.clock.Now()
-		step.Stats = step.bucket.stats()
+		m.sumUp(&step.Step, step.bucket)
 		if !m.undecided(&step.Step) {
 			break
 		}
@@ -116,6 +116,9 @@ func (s *stepRun) close() {
 // extend moves the bucket's end and takes in what was sent before it.
 func (b *bucket) extend(until time.Duration) {
 	b.until = until
+	for _, part := range b.parts {
+		part.until = until
+	}
 	later := b.later
 	b.later = nil
 	for i := range later {

@@ -49,7 +49,7 @@ type event struct {
 type measurement struct {
 	scenario  Scenario
 	report    func(event)
-	vain      func(warm Stats) error // says, of what the warm-up saw, why going on would be vain
+	vain      func(warm *Step) error // says, of what the warm-up saw, why going on would be vain
 	undecided func(*Step) bool       // reports whether SLOs of a step need more evidence
 	beat      func()                 // called whenever the run has got on
 
@@ -58,6 +58,7 @@ type measurement struct {
 	log     []record.Sample
 
 	interrupted atomic.Pointer[string] // why the run is to end, as soon as it can
+	blind       bool                   // an observer panicked: none is called any more
 
 	clock  load.Clock
 	crowd  *load.Crowd
@@ -90,7 +91,7 @@ type tally struct {
 func newMeasurement(s Scenario, report func(event)) *measurement {
 	return &measurement{
 		scenario: s, report: report,
-		vain: func(Stats) error { return nil }, undecided: func(*Step) bool { return false }, beat: func() {},
+		vain: func(*Step) error { return nil }, undecided: func(*Step) bool { return false }, beat: func() {},
 		users: map[int32]*tally{}, viewer: newViewer(),
 	}
 }
@@ -104,6 +105,7 @@ func (m *measurement) run(ctx context.Context) *Result {
 		return m.scenario.Think.after(m.scenario.Seed, u, n)
 	}})
 	m.nextView = windowEvery
+	m.observeStart()
 	now := m.runSteps(ctx)
 	m.drain(ctx)
 	end(errRunOver)
@@ -114,16 +116,21 @@ func (m *measurement) run(ctx context.Context) *Result {
 	m.collect()
 	m.countPending()
 	m.tell(true)
-	if client, ok := m.scenario.Target.(interface{ closeIdle() }); ok {
+	m.stopped()
+	if client, ok := m.scenario.Target.(idler); ok {
 		client.closeIdle()
 	}
-	return m.result(now)
+	res := m.result(now)
+	m.observeStop(res)
+	m.stopped()
+	res.Aborted = m.aborted
+	return res
 }
 
 // runSteps runs the warm-up and every step, and returns when the last ended.
 func (m *measurement) runSteps(ctx context.Context) time.Duration {
 	begin, running := time.Duration(0), 0
-	for {
+	for !m.stopped() {
 		next, ok := m.scenario.Profile.Next(m.done())
 		if !ok {
 			return begin
@@ -134,14 +141,14 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 		}
 		if len(m.steps) == 0 {
 			if warm := m.scenario.Warmup; warm > 0 {
-				m.warmup = newBucket(0, warm, next.Users)
+				m.warmup = newBucket(0, warm, next.Users, len(parts(m.scenario.Target)))
 				m.crowd.Resize(next.Users, 0, min(next.spawnTime(next.Users), warm/2))
 				running = next.Users
 				if !m.wait(ctx, warm) {
 					return m.clock.Now()
 				}
 				begin = warm
-				if err := m.vain(m.warmup.stats()); err != nil {
+				if err := m.vain(m.warmupStep()); err != nil {
 					m.abort("%v", err)
 					return begin
 				}
@@ -149,7 +156,7 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 		}
 		change := next.Users - running
 		step := &stepRun{Step: Step{Index: len(m.steps), Name: next.name(), Load: next, Begin: begin, From: begin + next.unmeasured(change), Until: begin + next.Hold}}
-		step.bucket, step.open = newBucket(step.From, step.Until, next.Users), true
+		step.bucket, step.open = newBucket(step.From, step.Until, next.Users, len(parts(m.scenario.Target))), true
 		m.steps = append(m.steps, step)
 		m.crowd.Resize(next.Users, begin, next.spawnTime(max(change, 0)))
 		running = next.Users
@@ -157,6 +164,7 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 			return begin
 		}
 	}
+	return begin
 }
 
 // wait collects samples until the given time. It returns false if the run is
@@ -175,18 +183,26 @@ func (m *measurement) wait(ctx context.Context, until time.Duration) bool {
 		}
 		m.collect()
 		m.tell(false)
-		if why := m.interrupted.Load(); why != nil {
-			m.abort("%s", *why)
-			return false
-		}
-		if m.hopeless() {
+		if m.stopped() || m.hopeless() {
 			return false
 		}
 	}
 }
 
-// interrupt ends the run from outside.
-func (m *measurement) interrupt(why string) { m.interrupted.CompareAndSwap(nil, &why) }
+// interrupt ends the run as soon as it can, from any goroutine.
+func (m *measurement) interrupt(format string, args ...any) {
+	why := fmt.Sprintf(format, args...)
+	m.interrupted.CompareAndSwap(nil, &why)
+}
+
+// stopped reports whether the run was interrupted, which aborts it.
+func (m *measurement) stopped() bool {
+	why := m.interrupted.Load()
+	if why != nil {
+		m.abort("%s", *why)
+	}
+	return why != nil
+}
 
 // pause sleeps until the given time, or until ctx ends: then it returns false.
 func (m *measurement) pause(ctx context.Context, until time.Duration) bool {
@@ -318,6 +334,7 @@ func (m *measurement) file(s *record.Sample) {
 		t.last = s.Detail
 	}
 	m.viewer.add(s)
+	m.observeSample(s)
 	if warming {
 		m.warmup.add(s)
 		return
@@ -355,7 +372,7 @@ func (m *measurement) done() []Step {
 	for i, step := range m.steps {
 		steps[i] = step.Step
 		if i >= m.told {
-			steps[i].Stats = step.bucket.stats()
+			m.sumUp(&steps[i], step.bucket)
 			m.crowd.Pending(func(_ int, sent time.Duration) {
 				if sent >= step.From && sent < step.Until {
 					steps[i].Unfinished++
@@ -377,8 +394,9 @@ func (m *measurement) tell(all bool) {
 			}
 			m.collect()
 		}
-		step.Stats = step.bucket.stats()
+		m.sumUp(&step.Step, step.bucket)
 		m.told++
+		m.observeStep(step.Step)
 		m.report(event{step: step})
 	}
 	if now >= m.nextView && !all {
@@ -405,22 +423,28 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 		res.Virtual, res.Digest = true, m.digest.String()
 	}
 	if m.warmup != nil {
-		res.Warmup = m.warmup.stats()
+		res.Warmup = m.warmupStep().Stats
 	}
-	var all []record.Sample
-	gaps, span := record.NewHistogram(), time.Duration(0)
+	total := newBucket(0, 0, 0, len(parts(m.scenario.Target)))
 	for _, step := range m.steps {
 		res.Steps = append(res.Steps, step.Step)
-		all = append(all, step.bucket.samples...)
-		gaps.Merge(step.bucket.gaps)
-		span += step.Until - step.From
+		total.merge(step.bucket)
 	}
-	res.Total = sumUp(all, gaps, span, 0)
+	sum := Step{}
+	m.sumUp(&sum, total)
+	res.Total, res.Targets = sum.Stats, sum.Targets
 	res.Saturation = locateSaturation(res.Steps, m.scenario)
 	res.Growth, res.Plateau = growthOf(res.Steps, m.scenario), throughputPlateau(res.Steps)
 	res.Health = healthOf(res, m.scenario.Confidence)
 	res.Warnings = warningsOf(m.steps, m.scenario.Confidence)
 	return res
+}
+
+// warmupStep is what the warm-up saw, as a step.
+func (m *measurement) warmupStep() *Step {
+	s := new(Step)
+	m.sumUp(s, m.warmup)
+	return s
 }
 
 // nameOf describes a target for reports.

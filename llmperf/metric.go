@@ -14,9 +14,13 @@ const (
 	ICL     Metric = "icl"     // gap between two token chunks, every gap of every request
 	ITL     Metric = "itl"     // mean gap per token of one request: (last − first)/(tokens − tokens in the first chunk)
 	TPOT    Metric = "tpot"    // (latency − TTFT)/(tokens − 1) of one request
+
+	// Overhead is the service's own part of the latency: what was not spent in the
+	// scenario's upstreams. See OverheadStats.
+	Overhead Metric = "overhead"
 )
 
-var titles = map[Metric]string{Latency: "latency", TTFB: "TTFB", TTFT: "TTFT", ICL: "ICL", ITL: "ITL", TPOT: "TPOT"}
+var titles = map[Metric]string{Latency: "latency", TTFB: "TTFB", TTFT: "TTFT", ICL: "ICL", ITL: "ITL", TPOT: "TPOT", Overhead: "overhead"}
 
 // title is the metric's name in a sentence.
 func (m Metric) title() string { return titles[m] }
@@ -34,6 +38,8 @@ func (m Metric) of(s *Stats) *Distribution {
 		return &s.ITL
 	case TPOT:
 		return &s.TPOT
+	case Overhead:
+		return &s.Overhead.Total
 	default:
 		return &s.Latency
 	}

@@ -25,8 +25,11 @@ func refuse(s Scenario, checks []check, deadline time.Time) error {
 	for _, c := range checks {
 		if c.err != nil {
 			errs = append(errs, c.err)
-		} else if r, ok := s.Target.(interface{ reports(Metric) bool }); ok && c.metric != "" && !r.reports(c.metric) {
-			errs = append(errs, fmt.Errorf("%s: the target %v never reports %s; let it stream, or judge latency instead", c.name, nameOf(s.Target), c.metric.title()))
+			continue
+		}
+		errs = append(errs, c.checkTarget(s.Target), c.checkUpstreams(s))
+		if to := c.targetOf(s.Target); c.metric != "" && !canReport(to, c.metric) {
+			errs = append(errs, fmt.Errorf("%s: the target %v never reports %s; let it stream, or judge latency instead", c.name, nameOf(to), c.metric.title()))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -43,10 +46,16 @@ func refuse(s Scenario, checks []check, deadline time.Time) error {
 	return errors.Join(checkDeadline(s, steps, deadline), enough(s, steps, checks, s.ExpectedLatency))
 }
 
+// canReport says whether a target can measure a metric, as far as is known.
+func canReport(t Target, m Metric) bool {
+	r, ok := t.(interface{ reports(Metric) bool })
+	return !ok || m == Overhead || r.reports(m)
+}
+
 // judgeBy lets a measurement end where going on would prove nothing, and hold
 // steps on as long as checks are undecided.
 func (m *measurement) judgeBy(checks []check, j judge) {
-	m.vain = func(warm Stats) error {
+	m.vain = func(warm *Step) error {
 		err := measurable(checks, warm)
 		if known, ok := m.scenario.Profile.(planner); ok && warm.Succeeded() > 0 {
 			err = errors.Join(err, enough(m.scenario, known.plan(), checks, warm.Latency.Mean))
@@ -105,14 +114,14 @@ func plannedSteps(p Profile) int {
 
 // measurable says which SLOs are on metrics that the warm-up's successful
 // requests did not report, so that a run need not go on for nothing.
-func measurable(checks []check, warm Stats) error {
+func measurable(checks []check, warm *Step) error {
 	if warm.Succeeded() == 0 {
 		return nil
 	}
 	var errs []error
 	for _, c := range checks {
-		if c.metric != "" && c.metric.of(&warm).N == 0 {
-			errs = append(errs, fmt.Errorf("%s cannot be judged: the target never reported %s in the %s successful requests of the warm-up", c.name, c.metric.title(), count(warm.Succeeded())))
+		if seen := c.view(warm); c.metric != "" && seen.Succeeded() > 0 && c.metric.of(&seen.Stats).N == 0 {
+			errs = append(errs, fmt.Errorf("%s cannot be judged: %s of the warm-up", c.name, c.unmeasured(seen)))
 		}
 	}
 	return errors.Join(errs...)

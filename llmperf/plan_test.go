@@ -201,11 +201,11 @@ func TestPlannedSteps(t *testing.T) {
 
 func TestMeasurable(t *testing.T) {
 	checks := SLOs{TTFT.P95Below(time.Second), Latency.P95Below(time.Second), FailureRateBelow(0.01)}.checks()
-	warm := Stats{Requests: 5, Latency: newDistribution([]float64{1, 2, 3, 4, 5})}
+	warm := &Step{Stats: Stats{Requests: 5, Latency: newDistribution([]float64{1, 2, 3, 4, 5})}}
 	err := measurable(checks, warm)
 	require.Error(t, err, "a run on a metric that never comes would be vain")
 	assert.ErrorContains(t, err, "ttft_p95")
 	assert.ErrorContains(t, err, "TTFT in the 5 successful requests")
 	assert.NotContains(t, err.Error(), "latency", "the other SLOs are fine")
-	assert.NoError(t, measurable(checks, Stats{Requests: 5, Failed: 5}), "without a success nothing is known of the metrics")
+	assert.NoError(t, measurable(checks, &Step{Stats: Stats{Requests: 5, Failed: 5}}), "without a success nothing is known of the metrics")
 }

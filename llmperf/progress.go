@@ -55,6 +55,10 @@ func stepAttrs(t *testing.T, s *Step) {
 	} {
 		t.Attr("llmperf."+a.key, fmt.Sprint(a.value))
 	}
+	if s.Overhead.Total.N > 0 {
+		t.Attr("llmperf.overhead_p50", fmt.Sprint(s.Overhead.Total.P50))
+		t.Attr("llmperf.overhead_p95", fmt.Sprint(s.Overhead.Total.P95))
+	}
 }
 
 // table is the run's steps and what saturation was found, as text.
@@ -74,7 +78,15 @@ func table(r *Result) string {
 		row(r.Steps[i].Name, &r.Steps[i].Stats)
 	}
 	row("total", &r.Total)
+	for i := range r.Targets {
+		row("of it "+r.Targets[i].Name, &r.Targets[i].Stats)
+	}
 	w.Flush()
+	for i := range r.Steps {
+		if line := r.Steps[i].Overhead.line(); line != "" {
+			fmt.Fprintf(&text, "overhead at %d users: %s\n", r.Steps[i].Load.Users, line)
+		}
+	}
 	if r.Total.Failed > 0 {
 		fmt.Fprintf(&text, "%s\n", failureList(&r.Total))
 		for _, example := range r.Total.Examples {

@@ -23,10 +23,11 @@ type Result struct {
 	Virtual bool   `json:"virtual,omitempty"` // the run was simulated: its times are virtual
 	Digest  string `json:"digest,omitempty"`  // of everything measured of every request, the warm-up's included; of a simulated run. Runs with the same digest are the same
 
-	Elapsed time.Duration `json:"elapsed_ns"` // from the first user's begin to the last request home
-	Warmup  Stats         `json:"warmup"`     // what the warm-up saw; part of no verdict
-	Steps   []Step        `json:"steps"`      // in the order they were run
-	Total   Stats         `json:"total"`      // all steps' measured requests together
+	Elapsed time.Duration `json:"elapsed_ns"`        // from the first user's begin to the last request home
+	Warmup  Stats         `json:"warmup"`            // what the warm-up saw; part of no verdict
+	Steps   []Step        `json:"steps"`             // in the order they were run
+	Total   Stats         `json:"total"`             // all steps' measured requests together
+	Targets []TargetStats `json:"targets,omitempty"` // the same by target, of a Mix
 
 	Timeline   []Window   `json:"timeline"`                // the 10 s sliding window, every 5 s
 	Saturation Saturation `json:"saturation"`              // of the steps by rising load
@@ -55,6 +56,7 @@ type Step struct {
 	Unfinished int `json:"unfinished,omitempty"`
 
 	Stats
+	Targets []TargetStats `json:"targets,omitempty"` // the same by target, of a Mix
 }
 
 // Stats sum up requests. Percentiles are by nearest rank over successful
@@ -84,6 +86,8 @@ type Stats struct {
 	ICL     Distribution `json:"icl"`
 	ITL     Distribution `json:"itl"`
 	TPOT    Distribution `json:"tpot"`
+
+	Overhead OverheadStats `json:"overhead,omitzero"` // if the scenario has upstreams
 
 	failureEffect float64 // design effect of failing; 0 for none
 }

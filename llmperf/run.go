@@ -124,7 +124,7 @@ func (r *Result) inScope(c check) []Step {
 	var steps []Step
 	for i := range r.Steps {
 		if c.covers(&r.Steps[i]) {
-			steps = append(steps, r.Steps[i])
+			steps = append(steps, *c.view(&r.Steps[i]))
 		}
 	}
 	return steps
@@ -136,13 +136,31 @@ func refused(c check, step, why string) Outcome {
 }
 
 func judgeStep(c check, s *Step, j judge) Outcome {
+	s = c.view(s)
 	switch {
 	case c.err != nil:
 		return refused(c, s.Name, c.err.Error())
 	case c.metric != "" && s.Succeeded() > 0 && c.metric.of(&s.Stats).N == 0:
-		return refused(c, s.Name, fmt.Sprintf("the target never reported %s in %s successful requests", c.metric.title(), count(s.Succeeded())))
+		return refused(c, s.Name, c.unmeasured(s))
 	}
-	return c.step(c, s, j)
+	return c.about(c.step(c, s, j))
+}
+
+// unmeasured says that the check's metric was not measured in s.
+func (c check) unmeasured(s *Step) string {
+	why := "the target never reported " + c.metric.title()
+	if c.metric == Overhead {
+		why = s.Overhead.unknown()
+	}
+	return fmt.Sprintf("%s in the %s successful requests", why, count(s.Succeeded()))
+}
+
+// about adds to an outcome's sentence which target it is about.
+func (c check) about(o Outcome) Outcome {
+	if c.target != "" {
+		o.Message = c.target + ": " + o.Message
+	}
+	return o
 }
 
 func judgeRun(c check, r *Result, j judge) Outcome {
@@ -161,7 +179,7 @@ func judgeRun(c check, r *Result, j judge) Outcome {
 	case r.reached() < c.reach:
 		return refused(c, "", fmt.Sprintf("no step was loaded to %d users; the highest had %d", c.reach, r.reached()))
 	}
-	return c.run(c, r, steps, j)
+	return c.about(c.run(c, r, steps, j))
 }
 
 func (r *Result) reached() int {

@@ -21,6 +21,12 @@ type Scenario struct {
 	Confidence float64    // of every verdict, one-sided, between 0.5 and 1; default 0.95
 	Strictness Strictness // what an undecided SLO does to its subtest; default SkipInconclusive
 
+	// Upstreams are the fake servers behind the service under test, such as
+	// *llmperftest.Server. With them, Overhead tells the service's own time from theirs.
+	Upstreams []Upstream
+
+	Observers []Observer // told of the run as it goes on
+
 	// ExpectedLatency is how long an answer takes at a low load, if that is known.
 	// Before any load it is checked that the plan then yields enough requests to
 	// prove the SLOs. The check is made again after the warm-up, from what was
@@ -94,6 +100,11 @@ func (s Scenario) validate() error {
 	}
 	if err := s.Strictness.validate(); err != nil {
 		errs = append(errs, err)
+	}
+	for i, u := range s.Upstreams {
+		if u == nil {
+			wrong("scenario.Upstreams[%d] is nil: give it a fake server, such as llmperftest.NewServer's", i)
+		}
 	}
 	if s.ExpectedLatency < 0 {
 		wrong("scenario.ExpectedLatency is %v: want the time that an answer takes, or 0 if it is not known", s.ExpectedLatency)

@@ -186,11 +186,14 @@ func (sim *simulation) giveUp(t *testing.T) {
 
 // planVirtual says why a scenario cannot run in virtual time.
 func planVirtual(s Scenario) error {
-	if v, ok := s.Target.(interface{ virtual() error }); ok {
+	if v, ok := s.Target.(virtualizer); ok {
 		return v.virtual()
 	}
 	return nil
 }
+
+// A virtualizer is a target that knows whether it can work in virtual time.
+type virtualizer interface{ virtual() error }
 
 // virtualClient refuses a client that would wait for sockets.
 func virtualClient(field string, c *http.Client) error {

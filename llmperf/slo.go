@@ -58,6 +58,7 @@ type check struct {
 	err    error  // what is wrong with the SLO itself
 	metric Metric // what must have been measured; "" for nothing in particular
 	users  int    // scope: steps of at most so many users; 0 for all
+	target string // scope: the requests of this target of a mix; "" for all
 	reach  int    // some step must have at least so many users; 0 for no matter
 	guard  bool   // what is not refuted passes
 

@@ -147,7 +147,7 @@ func TestCheck(t *testing.T) {
 		{"every step", "the default scope", Latency.P95Below(2 * time.Second), []string{"latency_p95 users=10 pass", "latency_p95 users=20 pass", "latency_p95 users=30 pass"}, "PASS"},
 		{"some steps", "the step of 30 is out of scope", UpTo(20, Latency.P95Below(time.Second)), []string{"latency_p95 users=10 fail", "latency_p95 users=20 fail"}, "FAIL"},
 		{"whole run", "saturation compares steps", NoSaturationBelow(30), []string{"saturation  pass"}, "PASS"},
-		{"never measured", "to say nothing would look like a pass", UpTo(10, ICL.P95Below(time.Second)), []string{"icl_p95 users=10 fail"}, "never reported ICL in 1,000 successful requests"},
+		{"never measured", "to say nothing would look like a pass", UpTo(10, ICL.P95Below(time.Second)), []string{"icl_p95 users=10 fail"}, "never reported ICL in the 1,000 successful requests"},
 		{"no step in scope", "to say nothing would look like a pass", UpTo(5, Latency.P95Below(time.Second)), []string{"latency_p95  fail"}, "at most 5 users"},
 		{"no step so high", "nobody knows how 50 users fare", NoSaturationBelow(50), []string{"saturation  fail"}, "no step was loaded to 50 users; the highest had 30"},
 		{"nil", "there is no such SLO", nil, []string{"nil  fail"}, "an SLO is nil"},

@@ -16,10 +16,15 @@ type bucket struct {
 	samples     []record.Sample // in no order; their gaps are in the histogram
 	gaps        *record.Histogram
 	later       []record.Sample // sent after until, should that move, with their gaps
+	parts       []*bucket       // the same by target, of a mix
 }
 
-func newBucket(from, until time.Duration, users int) *bucket {
-	return &bucket{from: from, until: until, users: users, gaps: record.NewHistogram()}
+func newBucket(from, until time.Duration, users, parts int) *bucket {
+	b := &bucket{from: from, until: until, users: users, gaps: record.NewHistogram()}
+	for range parts {
+		b.parts = append(b.parts, newBucket(from, until, users, 0))
+	}
+	return b
 }
 
 // add takes a sample in. Gaps of failed requests count for nothing, like their
@@ -36,10 +41,33 @@ func (b *bucket) add(s *record.Sample) {
 	}
 	b.samples = append(b.samples, *s)
 	b.samples[len(b.samples)-1].Gaps = nil
+	if len(b.parts) > 0 {
+		b.parts[s.Part].add(s)
+	}
 }
 
-// stats sums the bucket up.
-func (b *bucket) stats() Stats { return sumUp(b.samples, b.gaps, b.until-b.from, b.users) }
+// merge takes in all of a complete bucket, as if it followed on b.
+func (b *bucket) merge(o *bucket) {
+	b.samples = append(b.samples, o.samples...)
+	b.gaps.Merge(o.gaps)
+	b.until += o.until - o.from
+	for i, part := range b.parts {
+		part.merge(o.parts[i])
+	}
+}
+
+// sumUp puts the figures of a bucket into s.
+func (m *measurement) sumUp(s *Step, b *bucket) {
+	s.Stats = sumUp(b.samples, b.gaps, b.until-b.from, b.users)
+	calls := m.callsIn(b.samples)
+	s.Overhead = overheadOf(b.samples, calls)
+	s.Targets = nil
+	for i, name := range parts(m.scenario.Target) {
+		part := TargetStats{Name: name, Stats: sumUp(b.parts[i].samples, b.parts[i].gaps, b.until-b.from, b.users)}
+		part.Overhead = overheadOf(b.parts[i].samples, calls)
+		s.Targets = append(s.Targets, part)
+	}
+}
 
 // failureName is the name under which a failed request is counted.
 func failureName(s *record.Sample) string {

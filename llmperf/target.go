@@ -104,7 +104,13 @@ func (c *Call) begin(user, n int, sent time.Duration) {
 const (
 	streamCall  = 0x63616c6c
 	streamThink = 0x74686e6b
+	streamMix   = 0x6d6978
 )
+
+// stream is a source of random numbers of the request's own for one purpose.
+func (c *Call) stream(purpose uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(streamOf(c.seed, c.User(), c.Number(), purpose)))
+}
 
 // streamOf returns the seed of one stream of one request.
 func streamOf(seed uint64, user, number int, stream uint64) (uint64, uint64) {

@@ -13,6 +13,10 @@ import (
 func warningsOf(steps []*stepRun, conf float64) []string {
 	var warnings []string
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
+	if most := mostCached(steps); most >= cachedShare {
+		warn("the server's prefix cache answered up to %s of a step's prompt tokens: TTFT is that of prompts it has seen before; unless that is what users send, let prompts differ from their first word on, as this package's own do",
+			percent(most))
+	}
 	for i, step := range steps {
 		if i == 0 {
 			if cut, n := unsettled(step.bucket.samples); 4*cut > n {
@@ -28,6 +32,22 @@ func warningsOf(steps []*stepRun, conf float64) []string {
 		}
 	}
 	return warnings
+}
+
+// cachedShare is the share of prompt tokens from a prefix cache from which on a
+// warning is due: a service's own instructions, which are always the same, may
+// well be as much.
+const cachedShare = 0.2
+
+// mostCached is the largest share of prompt tokens from a prefix cache.
+func mostCached(steps []*stepRun) float64 {
+	most := 0.0
+	for _, step := range steps {
+		if step.PromptTokens > 0 {
+			most = max(most, float64(step.CachedTokens)/float64(step.PromptTokens))
+		}
+	}
+	return most
 }
 
 // unsettled is how many of the first of n successful requests, in the order in

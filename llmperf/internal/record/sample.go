@@ -9,6 +9,7 @@ package record
 type Sample struct {
 	User   int32 // 0-based
 	Number int32 // the user's n-th request, 0-based
+	Part   int16 // which target of a mix it was sent to, 0-based
 
 	Sent       int64 // the request was sent
 	FirstByte  int64 // the response began

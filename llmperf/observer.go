@@ -1,0 +1,121 @@
+package llmperf
+
+import (
+	"runtime/debug"
+	"time"
+
+	"llmperf.dev/llmperf/internal/record"
+)
+
+// An Observer is told of a run as it goes on; functions that are nil are not
+// called. They are called one after the other, by the goroutine that steers the
+// load: one that takes long delays the load's next step. In a simulated run they
+// are called in virtual time. If one panics, the run is aborted, and reported
+// with what was measured until then.
+type Observer struct {
+	Start  func(Scenario) // before the first request; the scenario has its defaults
+	Sample func(Sample)   // for each request that ended, up to half a second after it
+	Step   func(Step)     // for each step, when its last request is in
+	Stop   func(*Result)  // after the last request, with all but the outcomes of SLOs
+}
+
+// A Sample is one request as an [Observer] sees it. Times are since the start of
+// the run, [Result].Started; 0 means that the moment never came.
+type Sample struct {
+	User   int    // who sent it, 0-based
+	Number int    // the user's n-th request, 0-based
+	Step   string // the step in which it was sent; "" in the warm-up
+	Target string // of a Mix, the target's name
+
+	Sent       time.Duration
+	FirstByte  time.Duration
+	FirstToken time.Duration
+	LastToken  time.Duration
+	End        time.Duration // the last byte, or the failure
+
+	Chunks       int // that carried tokens
+	OutputTokens int
+	PromptTokens int // as the server counted them; 0 if it did not say
+	CachedTokens int // of them, those that its prefix cache answered
+
+	Failure string // under what it is counted, such as "timeout" or "status 503"; "" for a success
+	Detail  string // the failure in words
+}
+
+// Latency is the time from sending to the last byte, or the failure.
+func (s Sample) Latency() time.Duration { return s.End - s.Sent }
+
+// sampleOf is what observers see of s.
+func (m *measurement) sampleOf(s *record.Sample) Sample {
+	out := Sample{
+		User: int(s.User), Number: int(s.Number),
+		Sent: time.Duration(s.Sent), FirstByte: time.Duration(s.FirstByte), FirstToken: time.Duration(s.FirstToken),
+		LastToken: time.Duration(s.LastToken), End: time.Duration(s.End),
+		Chunks: int(s.Chunks), OutputTokens: s.OutputTokens(), PromptTokens: int(s.Prompt), CachedTokens: int(s.Cached),
+		Detail: s.Detail,
+	}
+	for _, step := range m.steps {
+		if out.Sent >= step.Begin {
+			out.Step = step.Name
+		}
+	}
+	if names := parts(m.scenario.Target); len(names) > 0 {
+		out.Target = names[s.Part]
+	}
+	if s.Class != record.OK {
+		out.Failure = failureName(s)
+	}
+	return out
+}
+
+// observe calls every observer's function of one kind. A panic aborts the run.
+func (m *measurement) observe(call func(Observer)) {
+	if m.blind {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			m.blind = true
+			m.interrupt("an observer panicked: %v, %s", r, panicPlace(debug.Stack()))
+		}
+	}()
+	for _, o := range m.scenario.Observers {
+		call(o)
+	}
+}
+
+func (m *measurement) observeStart() {
+	m.observe(func(o Observer) {
+		if o.Start != nil {
+			o.Start(m.scenario)
+		}
+	})
+}
+
+func (m *measurement) observeSample(s *record.Sample) {
+	if len(m.scenario.Observers) == 0 {
+		return
+	}
+	seen := m.sampleOf(s)
+	m.observe(func(o Observer) {
+		if o.Sample != nil {
+			o.Sample(seen)
+		}
+	})
+}
+
+func (m *measurement) observeStep(s Step) {
+	m.observe(func(o Observer) {
+		if o.Step != nil {
+			o.Step(s)
+		}
+	})
+}
+
+func (m *measurement) observeStop(r *Result) {
+	m.observe(func(o Observer) {
+		if o.Stop != nil {
+			o.Stop(r)
+		}
+	})
+}
