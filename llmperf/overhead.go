@@ -133,7 +133,7 @@ func overheadOf(samples []record.Sample, calls []call) OverheadStats {
 			// A conversation's prompt names its first request; a user has but one in flight.
 			s = inFlightAt(byUser[user], c.arrived)
 		}
-		if s != nil {
+		if s != nil && int64(c.arrived) < s.End { // nobody waits for a later one
 			of[s] = append(of[s], c)
 		}
 	}
@@ -206,7 +206,7 @@ func parseOrigin(origin string) (user, number int32, ok bool) {
 // inFlightAt is the one of a user's requests that was in flight at t, or nil.
 func inFlightAt(samples []*record.Sample, t time.Duration) *record.Sample {
 	for _, s := range samples {
-		if s.Sent <= int64(t) && int64(t) <= s.End {
+		if s.Sent <= int64(t) && int64(t) < s.End {
 			return s
 		}
 	}
