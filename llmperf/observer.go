@@ -20,12 +20,18 @@ type Observer struct {
 }
 
 // A Sample is one request as an [Observer] sees it. Times are since the start of
-// the run, [Result].Started; 0 means that the moment never came.
+// the run, [Result].Started; 0 means that the moment never came. Requests that
+// the end of the run cut off come as failures of class unfinished.
 type Sample struct {
 	User   int    // who sent it, 0-based
 	Number int    // the user's n-th request, 0-based
 	Step   string // the step in which it was sent; "" in the warm-up
 	Target string // of a Mix, the target's name
+
+	// Measured says that the request counts in the step's figures: those of the
+	// warm-up, of a step's beginning, and of the time after the last step do not. In
+	// a step that is held on if need be, a late request may come to count only then.
+	Measured bool
 
 	Sent       time.Duration
 	FirstByte  time.Duration
@@ -57,6 +63,7 @@ func (m *measurement) sampleOf(s *record.Sample) Sample {
 	for _, step := range m.steps {
 		if out.Sent >= step.Begin {
 			out.Step = step.Name
+			out.Measured = out.Sent >= step.From && (step.open || out.Sent < step.Until)
 		}
 	}
 	if names := parts(m.scenario.Target); len(names) > 0 {

@@ -61,6 +61,24 @@ func TestADoubtfulMeasurementIsWarnedOf(t *testing.T) {
 	}
 }
 
+func TestAPrefixCacheThatAnswersIsWarnedOf(t *testing.T) {
+	cached := func(prompt, cached int) []string {
+		return virtually(t, func(*testing.T) llmperf.Scenario {
+			return llmperf.Scenario{
+				Target: llmperf.TargetFunc(func(_ context.Context, c *llmperf.Call) error {
+					time.Sleep(100 * time.Millisecond)
+					c.Usage(prompt, cached, 1)
+					return nil
+				}),
+				Profile: hold(4, time.Minute), Warmup: time.Second,
+			}
+		}).Warnings
+	}
+	assert.Contains(t, strings.Join(cached(200, 150), "\n"), "the server's prefix cache answered up to 75 % of a step's prompt tokens")
+	assert.Empty(t, cached(200, 16), "the service's own instructions may be cached")
+	assert.Empty(t, cached(0, 0))
+}
+
 func TestSignalsAreReadAsAnOperatorWould(t *testing.T) {
 	const think = 25 * time.Millisecond
 	res := virtually(t, func(t *testing.T) llmperf.Scenario {
