@@ -44,6 +44,7 @@
 //     tokens in the first chunk), where last and first are the times of the last
 //     and the first chunk.
 //   - TPOT: (latency − TTFT)/(tokens − 1) of one request.
+//   - Overhead: the service's own part of the latency. See below.
 //   - Tail ratio: p99/p50 of latency within a step. Below 2 is healthy, from 2
 //     to 5 a warning, above 5 critical.
 //   - Failure rate: failed requests over all. Below 0.1 % is healthy, up to 1 %
@@ -56,6 +57,29 @@
 // or else the chunks. [Result].Timeline shows the run as a sliding window of
 // ten seconds beside the cumulative p95 of the step: with two or three requests
 // a window, one slow request makes the window's p95 jump, and leaves it again.
+//
+// # What is sent
+//
+// A [Target] sends requests: [OpenAI], [Anthropic] and [Ollama] speak those APIs,
+// [HTTP] any endpoint with JSON, SSE or NDJSON, and [TargetFunc] makes one of an
+// SDK or any other client in a few lines. A [Mix] draws one of several targets
+// for each request; [OnTarget] judges them apart.
+//
+// [Prompts] choose what is asked: texts, files, synthetic ones of given lengths,
+// conversations. Those of this package begin each request with a mark of its own,
+// so that a prefix cache does not answer prompts that it has seen in the last
+// run; [SharedPrefix] and [Verbatim] use such caches on purpose.
+//
+// # Whose time is it
+//
+// With a fake model behind the service, how long each call to it took is known,
+// and the rest of a request's latency is the service's own: before the call,
+// after it, between calls, and what passing tokens on adds. Name the fake in
+// [Scenario].Upstreams, and Overhead is a metric like any other:
+// llmperf.Overhead.P99Below(20*time.Millisecond). In virtual time it is exact, and
+// consists of waiting alone: queues, limits, sleeps, retries. In real time the
+// service's work is in it. [OverheadStats] says how calls are matched with
+// requests.
 //
 // # Verdicts
 //
@@ -123,7 +147,8 @@
 // Run and Simulate write result.json, which is [Result] as JSON, into the test's
 // artifact directory (go test -artifacts keeps it) and into the folder that the
 // environment variable LLMPERF_OUT names. Figures are attributes of the
-// subtests, which gotestsum turns into properties in JUnit.
+// subtests, which gotestsum turns into properties in JUnit. An [Observer] is told
+// of every request, step and run as it goes on.
 //
 // Requests go where the target points. Load a service that is yours.
 package llmperf

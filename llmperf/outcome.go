@@ -47,7 +47,8 @@ type Outcome struct {
 	Confidence float64 `json:"confidence"`      // of each bound
 	Guard      bool    `json:"guard,omitempty"` // a pass is no proof: nothing was refuted
 
-	guarded bool // being undecided is a pass, as [Guard] has it
+	guarded   bool // being undecided is a pass, as [Guard] has it
+	unbounded bool // there is no upper bound
 }
 
 // path is the outcome's subtest below the test that ran it.
@@ -82,7 +83,7 @@ func (c check) outcome(s *Step, conf float64, e evidence, unit string) Outcome {
 		Seen: e.Estimate / scale, Low: e.Low / scale, High: e.High / scale, guarded: c.guard,
 	}
 	if math.IsInf(o.High, 1) {
-		o.High = 0
+		o.High, o.unbounded = 0, true
 	}
 	// JSON has no infinity.
 	o.Seen, o.Low = min(o.Seen, math.MaxFloat64), min(o.Low, math.MaxFloat64)
@@ -143,17 +144,22 @@ func (o *Outcome) figures() string {
 	if o.N == 0 {
 		return "nothing measured"
 	}
-	return bounded(stats.Interval{Low: o.Low, Estimate: o.Seen, High: o.High}, o.Unit)
+	b := stats.Interval{Low: o.Low, Estimate: o.Seen, High: o.High}
+	if o.unbounded {
+		b.High = math.Inf(1)
+	}
+	return bounded(b, o.Unit)
 }
 
-// bounded writes an estimate with its bounds, of which 0 and +Inf are none.
+// bounded writes an estimate with its bounds. An upper one of +Inf is none, nor
+// is a lower one of 0, unless the estimate is that too or a share.
 func bounded(b stats.Interval, unit string) string {
 	high := "no upper bound"
-	if b.High > 0 && !math.IsInf(b.High, 1) {
+	if !math.IsInf(b.High, 1) {
 		high = quantity(b.High, unit)
 	}
 	low := "no lower bound"
-	if b.Low > 0 || unit == share {
+	if b.Low > 0 || b.Estimate == 0 || unit == share {
 		low = quantity(b.Low, unit)
 	}
 	return fmt.Sprintf("%s [%s, %s]", quantity(b.Estimate, unit), low, high)
