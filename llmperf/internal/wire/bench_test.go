@@ -18,7 +18,7 @@ var event = []byte("data: " + string(chunk) + "\n\n")
 func BenchmarkParseChatChunk(b *testing.B) {
 	b.SetBytes(int64(len(chunk)))
 	b.ReportAllocs()
-	var c wire.ChatChunk
+	var c wire.Chunk
 	for b.Loop() {
 		if err := wire.ParseChatChunk(chunk, &c); err != nil || !c.Content {
 			b.Fatal(err, c)
@@ -74,7 +74,7 @@ func BenchmarkSSE(b *testing.B) {
 
 func BenchmarkSSEAndParseChatChunk(b *testing.B) {
 	var p wire.SSE
-	var c wire.ChatChunk
+	var c wire.Chunk
 	emit := func(e wire.Event) error { return wire.ParseChatChunk(e.Data, &c) }
 	b.SetBytes(int64(len(event)))
 	b.ReportAllocs()

@@ -119,7 +119,7 @@ func (s *Scanner) Member() bool {
 // Key returns the current member's key, decoded.
 func (s *Scanner) Key() []byte {
 	if s.escaped {
-		return unescape(s.key)
+		return unescape(nil, s.key)
 	}
 	return s.key
 }

@@ -225,8 +225,8 @@ func FuzzJSON(f *testing.F) {
 		}
 		require.Equal(t, valid, wire.Valid(data))
 		require.Equal(t, valid, walk(data) == nil)
-		var c wire.ChatChunk
-		for _, parse := range []func([]byte, *wire.ChatChunk) error{wire.ParseChatChunk, wire.ParseChatCompletion} {
+		var c wire.Chunk
+		for _, parse := range []func([]byte, *wire.Chunk) error{wire.ParseChatChunk, wire.ParseChatCompletion} {
 			if err := parse(data, &c); !valid {
 				require.ErrorIs(t, err, wire.ErrMalformed)
 			}

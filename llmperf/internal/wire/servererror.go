@@ -31,8 +31,8 @@ func (e *ServerError) Error() string {
 	return text.String()
 }
 
-// ParseError makes the best of a body, an event or a line that is known to be an error: the shapes of OpenAI, vLLM, llama.cpp, TGI and
-// FastAPI, else the text itself.
+// ParseError makes the best of a body, an event or a line that is known to be an error: the shapes of OpenAI, Anthropic, Ollama, vLLM,
+// llama.cpp, TGI and FastAPI, else the text itself.
 func ParseError(data []byte) *ServerError {
 	data = bytes.TrimSpace(data)
 	s := Scan(data)
@@ -51,7 +51,7 @@ func strayError(line []byte) *ServerError {
 	if string(bytes.TrimSpace(line[:start])) == "error:" && Valid(body) {
 		return ParseError(body)
 	}
-	var c ChatChunk
+	var c Chunk
 	if ParseChatChunk(body, &c) != nil {
 		return nil
 	}
@@ -77,7 +77,7 @@ func readError(s *Scanner) *ServerError {
 				e.Message = text
 			}
 		case "type", "error_type":
-			if text := plain(s.Value()); text != "" {
+			if text := plain(s.Value()); text != "" && text != "error" { // which an event calls itself
 				e.Type = text
 			}
 		case "code":

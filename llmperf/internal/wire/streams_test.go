@@ -54,7 +54,7 @@ func read(parts ...[]byte) (a account) {
 		if e.Name == "error" {
 			return wire.ParseError(e.Data)
 		}
-		var c wire.ChatChunk
+		var c wire.Chunk
 		if err := wire.ParseChatChunk(e.Data, &c); err != nil {
 			return err
 		}

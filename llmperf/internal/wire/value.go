@@ -58,12 +58,30 @@ func Text(value []byte) (text string, ok bool) {
 	if bytes.IndexByte(content, '\\') < 0 && utf8.Valid(content) {
 		return string(content), true
 	}
-	return string(unescape(content)), true
+	return string(unescape(nil, content)), true
 }
 
-// unescape decodes the content of a valid JSON string.
-func unescape(content []byte) []byte {
-	out := make([]byte, 0, len(content))
+// AppendText appends the string that value is to b, decoded; what is no string is appended as it is written.
+func AppendText(b, value []byte) []byte {
+	if len(value) < 2 || value[0] != '"' {
+		return append(b, value...)
+	}
+	return unescape(b, value[1:len(value)-1])
+}
+
+// word returns the string that value is, without allocating where it has no escape; nil if it is none.
+func word(value []byte) []byte {
+	if len(value) < 2 || value[0] != '"' {
+		return nil
+	}
+	if content := value[1 : len(value)-1]; bytes.IndexByte(content, '\\') < 0 {
+		return content
+	}
+	return unescape(nil, value[1:len(value)-1])
+}
+
+// unescape appends the content of a valid JSON string to out, decoded.
+func unescape(out, content []byte) []byte {
 	for i := 0; i < len(content); {
 		if content[i] != '\\' {
 			r, size := utf8.DecodeRune(content[i:])
