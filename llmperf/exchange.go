@@ -1,6 +1,9 @@
 package llmperf
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -48,6 +51,39 @@ func closeIdle(client *http.Client) {
 	if client == nil {
 		defaultClient().CloseIdleConnections()
 	}
+}
+
+// A post is a request of a target that sends JSON.
+type post struct {
+	client *http.Client
+	base   string // the target's BaseURL
+	path   string // what is added to it
+	header map[string]string
+	secret string // what no error may show
+	ask    any    // what is sent
+}
+
+// send sends the request of c and lets d read the answer.
+func (p post) send(ctx context.Context, c *Call, d *dialect, streamed bool) error {
+	data, err := json.Marshal(p.ask)
+	if err != nil {
+		return err
+	}
+	where, err := url.Parse(p.base)
+	if err != nil {
+		return errors.New("the target's BaseURL is no URL")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, where.JoinPath(p.path).String(), bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	body, accept := d.reader(c, streamed)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", accept)
+	for name, value := range p.header {
+		req.Header.Set(name, value)
+	}
+	return redact(exchange(p.client, req, c, body), p.secret)
 }
 
 // exchange sends req and lets body read the answer, stamping the first byte.
@@ -197,14 +233,17 @@ type redacted struct {
 func (r redacted) Error() string { return r.text }
 func (r redacted) Unwrap() error { return r.error }
 
-// redact hides secret, and what looks like one, in an error's text.
-func redact(err error, secret string) error {
+// redact hides secrets, and what looks like one, in an error's text.
+func redact(err error, secrets ...string) error {
 	if err == nil {
 		return nil
 	}
 	text := err.Error()
 	clean := text
-	if secret = strings.TrimSpace(secret); secret != "" {
+	for _, secret := range secrets {
+		if secret = strings.TrimSpace(secret); secret == "" {
+			continue
+		}
 		clean = strings.ReplaceAll(clean, secret, "[redacted]")
 		if _, token, ok := strings.Cut(secret, " "); ok && token != "" {
 			clean = strings.ReplaceAll(clean, token, "[redacted]")

@@ -1,30 +1,43 @@
 package llmperf
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 
 	"llmperf.dev/llmperf/internal/wire"
 )
 
-// OpenAI is a target that speaks the OpenAI chat completions API, as most
-// servers and many services do. It streams unless told otherwise.
+// An API is one of those that servers in the manner of OpenAI offer; its value
+// is the path that is added to the base URL.
+type API string
+
+// The APIs that [OpenAI] speaks.
+const (
+	ChatCompletions API = "chat/completions" // messages in, a message out; the default
+	Responses       API = "responses"        // the newer one, with typed events
+	Completions     API = "completions"      // the older one, with a prompt and a text
+	Embeddings      API = "embeddings"       // a text in, vectors out; no tokens
+)
+
+// OpenAI is a target that speaks the APIs of OpenAI, as most servers and many
+// services do. It streams unless told otherwise.
 //
 // The first token is the first chunk with content, reasoning, a tool call or a
 // refusal; a chunk counts as one token, and the server's own count, where it
 // sends one, replaces the sum. A stream must end with [DONE] or after a finish
-// reason, else it is truncated; a complete answer without any token is empty.
+// reason, and one of [Responses] with its last event, else it is truncated; a
+// complete answer without any token is empty.
+//
+// [Completions] and [Embeddings] send the contents of the messages as one text,
+// with blank lines between. An answer of [Embeddings] comes as a whole and has
+// no tokens, so only latency and TTFB are measured; one without numbers is empty.
 type OpenAI struct {
-	BaseURL string // up to and without /chat/completions, such as "http://localhost:8080/v1"; required
+	BaseURL string // up to and without the API's path, such as "http://localhost:8080/v1"; required
 	Model   string // required
 	APIKey  string // sent as a bearer token; no log, report or error shows it
+	API     API    // default ChatCompletions
 
 	Prompts   Prompts // what is asked; by default one of a few general questions
 	MaxTokens int     // limit of output tokens; 0 leaves it to the server
@@ -36,206 +49,105 @@ type OpenAI struct {
 }
 
 // String describes the target without its key.
-func (o OpenAI) String() string { return fmt.Sprintf("OpenAI %s at %s", o.Model, safeURL(o.BaseURL)) }
+func (o OpenAI) String() string {
+	if api := o.api(); api != ChatCompletions {
+		return fmt.Sprintf("OpenAI %s at %s, %s", o.Model, safeURL(o.BaseURL), api)
+	}
+	return fmt.Sprintf("OpenAI %s at %s", o.Model, safeURL(o.BaseURL))
+}
 
 // GoString is String, so that %#v does not show the key either.
 func (o OpenAI) GoString() string { return o.String() }
 
+func (o OpenAI) api() API {
+	if o.API == "" {
+		return ChatCompletions
+	}
+	return o.API
+}
+
+// openAIs are the dialects of the APIs.
+var openAIs = map[API]*dialect{
+	ChatCompletions: {
+		stream: eventStream, part: chatChunk, whole: wire.ParseChatCompletion,
+		doneEnds: true, ending: "with neither a finish reason nor [DONE]", content: "content",
+	},
+	Completions: {
+		stream: eventStream, part: chatChunk, whole: wire.ParseChatCompletion,
+		doneEnds: true, ending: "with neither a finish reason nor [DONE]", content: "text",
+	},
+	Responses: {
+		stream: eventStream, part: wire.ParseResponsesEvent, whole: wire.ParseResponse,
+		ending: "without response.completed or response.incomplete", content: "content",
+	},
+	Embeddings: {whole: wire.ParseEmbeddings, content: "embedding, or an empty one"},
+}
+
+// chatChunk parses an event of a stream whose events have no names.
+func chatChunk(_ string, data []byte, c *wire.Chunk) error { return wire.ParseChatChunk(data, c) }
+
 func (o OpenAI) validate() error {
 	var errs []error
-	if err := validateURL("OpenAI.BaseURL", o.BaseURL); err != nil {
-		errs = append(errs, err)
-	} else if strings.HasSuffix(strings.TrimRight(o.BaseURL, "/"), "/chat/completions") {
-		errs = append(errs, fmt.Errorf("OpenAI.BaseURL is %q: leave out /chat/completions, which is added", safeURL(o.BaseURL)))
+	if openAIs[o.api()] == nil {
+		errs = append(errs, fmt.Errorf("OpenAI.API is %q: want %q, %q, %q or %q", o.API, ChatCompletions, Responses, Completions, Embeddings))
 	}
-	if o.Model == "" {
-		errs = append(errs, errors.New(`OpenAI.Model is empty: want the model to ask for; any name, such as "any", if the server has but one`))
-	}
-	if o.MaxTokens < 0 {
-		errs = append(errs, fmt.Errorf("OpenAI.MaxTokens is %d: want a limit of output tokens, or 0 for none", o.MaxTokens))
-	}
-	if v, ok := o.Prompts.(validator); ok {
-		if err := v.validate(); err != nil {
-			errs = append(errs, fmt.Errorf("OpenAI.Prompts: %w", err))
-		}
+	errs = append(errs, validateBase("OpenAI.BaseURL", o.BaseURL, "http://localhost:8080/v1", "/"+string(o.api()),
+		"/chat/completions", "/responses", "/completions", "/embeddings"))
+	errs = append(errs, validateAsk("OpenAI", o.Model, o.MaxTokens, o.Prompts)...)
+	if o.api() == Embeddings && o.MaxTokens > 0 {
+		errs = append(errs, fmt.Errorf("OpenAI.MaxTokens is %d: embeddings have no output tokens to limit; leave it 0", o.MaxTokens))
 	}
 	return errors.Join(errs...)
 }
 
 // reports says which metrics the target can measure.
-func (o OpenAI) reports(m Metric) bool { return !o.NoStream || m == Latency || m == TTFB }
+func (o OpenAI) reports(m Metric) bool { return o.streams() || m == Latency || m == TTFB }
+
+func (o OpenAI) streams() bool { return !o.NoStream && o.api() != Embeddings }
 
 func (o OpenAI) virtual() error { return virtualClient("OpenAI.Client", o.Client) }
 
 func (o OpenAI) closeIdle() { closeIdle(o.Client) }
 
-type chatRequest struct {
-	Model         string         `json:"model"`
-	Messages      []Message      `json:"messages"`
-	MaxTokens     int            `json:"max_tokens,omitempty"`
-	Stream        bool           `json:"stream,omitempty"`
-	StreamOptions *streamOptions `json:"stream_options,omitempty"`
+// An openAIRequest is what any of the APIs is sent.
+type openAIRequest struct {
+	Model           string         `json:"model"`
+	Messages        []Message      `json:"messages,omitempty"`
+	Prompt          string         `json:"prompt,omitempty"`
+	Input           any            `json:"input,omitempty"`
+	MaxTokens       int            `json:"max_tokens,omitempty"`
+	MaxOutputTokens int            `json:"max_output_tokens,omitempty"`
+	Stream          bool           `json:"stream,omitempty"`
+	StreamOptions   *streamOptions `json:"stream_options,omitempty"`
 }
 
 type streamOptions struct {
 	IncludeUsage bool `json:"include_usage"`
 }
 
-// Send asks for one chat completion.
+// Send sends one request.
 func (o OpenAI) Send(ctx context.Context, c *Call) error {
 	messages, limit, err := c.ask(o.Prompts, o.MaxTokens)
 	if err != nil {
 		return err
 	}
-	ask := chatRequest{Model: o.Model, Messages: messages, MaxTokens: limit}
-	if !o.NoStream {
-		ask.Stream, ask.StreamOptions = true, &streamOptions{IncludeUsage: true}
+	ask := openAIRequest{Model: o.Model, Stream: o.streams()}
+	if ask.Stream && o.API != Responses { // which says its usage unasked
+		ask.StreamOptions = &streamOptions{IncludeUsage: true}
 	}
-	body, err := json.Marshal(ask)
-	if err != nil {
-		return err
+	switch o.api() {
+	case Responses:
+		ask.Input, ask.MaxOutputTokens = messages, limit
+	case Completions:
+		ask.Prompt, ask.MaxTokens = contents(messages), limit
+	case Embeddings:
+		ask.Input = contents(messages)
+	default:
+		ask.Messages, ask.MaxTokens = messages, limit
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(o.BaseURL, "/")+"/chat/completions", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
+	request := post{client: o.Client, base: o.BaseURL, path: string(o.api()), secret: o.APIKey, ask: ask}
 	if o.APIKey != "" {
-		req.Header.Set("Authorization", "Bearer "+o.APIKey)
+		request.header = map[string]string{"Authorization": "Bearer " + o.APIKey}
 	}
-	if o.NoStream {
-		req.Header.Set("Accept", "application/json")
-		err = exchange(o.Client, req, c, &chatBody{call: c})
-	} else {
-		req.Header.Set("Accept", "text/event-stream")
-		err = exchange(o.Client, req, c, &chatStream{call: c})
-	}
-	return redact(err, o.APIKey)
-}
-
-// A chatStream reads a streamed chat completion.
-type chatStream struct {
-	call     *Call
-	parser   wire.SSE
-	chunk    wire.ChatChunk
-	finished bool // a finish reason came
-	done     bool // [DONE] came
-
-	kind  string // the Content-Type of what is no stream
-	whole []byte // its body, in which the server may say why
-}
-
-func (s *chatStream) begin(resp *http.Response) error {
-	if kind := mediaType(resp); kind != "text/event-stream" {
-		s.kind = strconv.Quote(kind)
-	}
-	return nil
-}
-
-func (s *chatStream) feed(b []byte) (err error) {
-	if s.kind != "" {
-		s.whole, err = appendBounded(s.whole, b)
-		return err
-	}
-	return s.parser.Feed(b, s.event)
-}
-
-func (s *chatStream) event(e wire.Event) error {
-	switch {
-	case s.done:
-		return nil
-	case wire.IsDone(e.Data):
-		s.done = true
-		return nil
-	case e.Name == "error":
-		return wire.ParseError(e.Data)
-	}
-	if err := wire.ParseChatChunk(e.Data, &s.chunk); err != nil {
-		return err
-	}
-	if s.chunk.Error != nil {
-		return s.chunk.Error
-	}
-	if s.chunk.Tokens() {
-		s.call.Tokens(1)
-	}
-	s.finished = s.finished || s.chunk.Finish != ""
-	if s.chunk.HasUsage {
-		s.call.Usage(s.chunk.Usage.Prompt, s.chunk.Usage.Cached, s.chunk.Usage.Completion)
-	}
-	return nil
-}
-
-func (s *chatStream) end() error {
-	if s.kind != "" {
-		if err := errorMember(s.whole); err != nil {
-			return err
-		}
-		return failf(FailMalformed, "asked for a stream and got Content-Type %s instead of text/event-stream", s.kind)
-	}
-	if err := s.parser.Close(s.event); err != nil {
-		return err
-	}
-	if !s.done && !s.finished {
-		return failf(FailTruncated, "the stream ended after %d chunks with neither a finish reason nor [DONE]", s.call.sample.Chunks)
-	}
-	if s.call.sample.Chunks == 0 {
-		return failf(FailEmpty, "the stream ended without content")
-	}
-	return nil
-}
-
-// A chatBody reads a chat completion that comes as a whole.
-type chatBody struct {
-	call *Call
-	body []byte
-}
-
-func (b *chatBody) begin(*http.Response) error { return nil }
-
-func (b *chatBody) feed(data []byte) (err error) {
-	b.body, err = appendBounded(b.body, data)
-	return err
-}
-
-func (b *chatBody) end() error {
-	var answer wire.ChatChunk
-	if err := wire.ParseChatCompletion(b.body, &answer); err != nil {
-		return err
-	}
-	if answer.Error != nil {
-		return answer.Error
-	}
-	if !answer.Tokens() {
-		return failf(FailEmpty, "the completion has no content")
-	}
-	if answer.HasUsage {
-		b.call.Usage(answer.Usage.Prompt, answer.Usage.Cached, answer.Usage.Completion)
-	}
-	return nil
-}
-
-func validateURL(field, raw string) error {
-	if raw == "" {
-		return fmt.Errorf(`%s is empty: want a URL such as "http://localhost:8080/v1"`, field)
-	}
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf(`%s is %q: want a URL with scheme and host, such as "http://localhost:8080/v1"`, field, safeURL(raw))
-	}
-	return nil
-}
-
-// safeURL is a URL without user, password and query, which may be secret.
-func safeURL(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "(not a URL)"
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	text := u.String()
-	if u.Host == "" {
-		text = text[strings.LastIndex(text, "@")+1:] // without a scheme, a password is not seen as one
-	}
-	return text
+	return request.send(ctx, c, openAIs[o.api()], ask.Stream)
 }

@@ -1,0 +1,102 @@
+package llmperf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"llmperf.dev/llmperf/internal/wire"
+)
+
+// Ollama is a target that speaks Ollama's own API, in lines of JSON; for its
+// OpenAI-compatible one use [OpenAI]. It streams unless told otherwise.
+//
+// The first token is the first line with content, thinking or a tool call; a
+// line counts as one token, and the server's own count replaces the sum. A
+// stream must end with a line that says done, else it is truncated; a complete
+// answer without any token is empty.
+type Ollama struct {
+	BaseURL string // up to and without /api, such as "http://localhost:11434"; required
+	Model   string // required
+
+	Prompts   Prompts // what is asked; by default one of a few general questions
+	MaxTokens int     // limit of output tokens (num_predict); 0 leaves it to the server
+	NoStream  bool    // ask for the whole answer at once; then there is no TTFT, ITL, ICL and TPOT
+
+	// Generate asks /api/generate instead of /api/chat: system messages become
+	// its system text, and the contents of the others, with blank lines between,
+	// its prompt.
+	Generate bool
+
+	// Client sends the requests. The default keeps one connection a user alive,
+	// follows the environment's proxy settings and verifies certificates.
+	Client *http.Client
+}
+
+// String describes the target.
+func (o Ollama) String() string {
+	if o.Generate {
+		return fmt.Sprintf("Ollama %s at %s, generate", o.Model, safeURL(o.BaseURL))
+	}
+	return fmt.Sprintf("Ollama %s at %s", o.Model, safeURL(o.BaseURL))
+}
+
+// GoString is String, so that %#v does not show what is secret in the URL.
+func (o Ollama) GoString() string { return o.String() }
+
+var ollama = &dialect{
+	stream: "application/x-ndjson",
+	part:   func(_ string, data []byte, c *wire.Chunk) error { return wire.ParseOllama(data, c) },
+	whole:  wire.ParseOllama,
+	ending: "without a line that says done", content: "content",
+}
+
+func (o Ollama) validate() error {
+	base := validateBase("Ollama.BaseURL", o.BaseURL, "http://localhost:11434", "/"+o.path(), "/api/chat", "/api/generate", "/api", "/v1")
+	return errors.Join(append([]error{base}, validateAsk("Ollama", o.Model, o.MaxTokens, o.Prompts)...)...)
+}
+
+func (o Ollama) path() string {
+	if o.Generate {
+		return "api/generate"
+	}
+	return "api/chat"
+}
+
+// reports says which metrics the target can measure.
+func (o Ollama) reports(m Metric) bool { return !o.NoStream || m == Latency || m == TTFB }
+
+func (o Ollama) virtual() error { return virtualClient("Ollama.Client", o.Client) }
+
+func (o Ollama) closeIdle() { closeIdle(o.Client) }
+
+type ollamaRequest struct {
+	Model    string         `json:"model"`
+	Messages []Message      `json:"messages,omitempty"`
+	System   string         `json:"system,omitempty"`
+	Prompt   string         `json:"prompt,omitempty"`
+	Stream   bool           `json:"stream"` // which is true where it is left out
+	Options  *ollamaOptions `json:"options,omitempty"`
+}
+
+type ollamaOptions struct {
+	NumPredict int `json:"num_predict"`
+}
+
+// Send asks for one answer.
+func (o Ollama) Send(ctx context.Context, c *Call) error {
+	messages, limit, err := c.ask(o.Prompts, o.MaxTokens)
+	if err != nil {
+		return err
+	}
+	ask := ollamaRequest{Model: o.Model, Messages: messages, Stream: !o.NoStream}
+	if o.Generate {
+		system, rest := splitSystem(messages)
+		ask.Messages, ask.System, ask.Prompt = nil, contents(system), contents(rest)
+	}
+	if limit > 0 {
+		ask.Options = &ollamaOptions{NumPredict: limit}
+	}
+	return post{client: o.Client, base: o.BaseURL, path: o.path(), ask: ask}.send(ctx, c, ollama, !o.NoStream)
+}
