@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 
 	"llmperf.dev/llmperf/internal/record"
@@ -88,7 +89,7 @@ func classify(ctx context.Context, err error, began bool) (class record.Class, s
 		return record.TLS, 0
 	case isConnect(err):
 		return record.Connect, 0
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case isBroken(err):
 		if began {
 			return record.Truncated, 0
 		}
@@ -112,6 +113,24 @@ func isTLS(err error) bool {
 	return errors.As(err, &header) || errors.As(err, &alert) || errors.As(err, &verify) ||
 		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
 }
+
+// isBroken says whether a connection, or a stream of an HTTP/2 connection, broke
+// off.
+func isBroken(err error) bool {
+	var stream http2Stream
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE) || errors.As(err, &stream) || strings.Contains(err.Error(), "http2: server sent GOAWAY")
+}
+
+// An http2Stream is the error of a stream that was reset. That of net/http has
+// no exported type, but makes itself into any struct with these fields.
+type http2Stream struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+func (http2Stream) Error() string { return "the stream was reset" }
 
 func isConnect(err error) bool {
 	var op *net.OpError

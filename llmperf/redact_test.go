@@ -80,7 +80,7 @@ func sendTo(t *testing.T, target Target) error {
 func TestErrorBodiesThatEchoTheKey(t *testing.T) {
 	echo := func(format string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+			key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ") + r.Header.Get("X-Api-Key")
 			if kind, rest, ok := strings.Cut(format, "\n"); ok {
 				w.Header().Set("Content-Type", kind)
 				fmt.Fprintf(w, rest, key)
@@ -103,7 +103,16 @@ func TestErrorBodiesThatEchoTheKey(t *testing.T) {
 			server := httptest.NewServer(echo(tt.answer))
 			t.Cleanup(server.Close)
 			for name, target := range map[string]Target{
-				"OpenAI": OpenAI{BaseURL: server.URL, Model: "m", APIKey: secretKey, Client: server.Client()},
+				"OpenAI":    OpenAI{BaseURL: server.URL, Model: "m", APIKey: secretKey, Client: server.Client()},
+				"Responses": OpenAI{BaseURL: server.URL, Model: "m", API: Responses, APIKey: secretKey, Client: server.Client()},
+				"Anthropic": Anthropic{BaseURL: server.URL, Model: "m", APIKey: secretKey, Client: server.Client()},
+				"HTTP with another header": HTTP{TextPath: "text", Client: server.Client(), New: func(ctx context.Context, _ *Call) (*http.Request, error) {
+					req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, http.NoBody)
+					if err == nil {
+						req.Header.Set("X-Api-Key", secretKey)
+					}
+					return req, err
+				}},
 				"HTTP": HTTP{Client: server.Client(), New: func(ctx context.Context, _ *Call) (*http.Request, error) {
 					req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/chat?token="+secretKey, http.NoBody)
 					if err == nil {

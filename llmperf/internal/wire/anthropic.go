@@ -40,6 +40,7 @@ func ParseAnthropicEvent(name string, data []byte, c *Chunk) error {
 	case "message_start":
 		part := Scan(message)
 		c.readStart(&part)
+		c.Usage.Completion = 0 // what a stream begins with is no count of the output
 		return part.End()
 	case "content_block_delta":
 		part := Scan(delta)

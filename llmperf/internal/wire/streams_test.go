@@ -135,6 +135,12 @@ var recorded = []struct {
 	{"chat-no-space-after-colon.sse", account{Events: 4, Tokens: 1, Done: true, Finish: "stop"}, "the space is optional"},
 	{"chat-content-parts.sse", account{Events: 7, Tokens: 3, Reasoning: 1, Done: true, Finish: "stop"}, "content as a list of parts"},
 	{"chat-whole-message-in-stream.sse", account{Events: 2, Done: true, Finish: "stop", Usage: wire.Usage{Prompt: 9, Completion: 4}}, "an answer that was not streamed has no tokens to time"},
+	{"chat-deepseek-reasoning.sse", account{Events: 7, Tokens: 4, Reasoning: 2, Done: true, Finish: "stop", Usage: wire.Usage{Prompt: 13, Completion: 8}}, "keep-alives and nulls bring nothing"},
+	{"chat-tgi.sse", account{Events: 5, Tokens: 2, Done: true, Finish: "stop", Usage: wire.Usage{Prompt: 13, Completion: 3}}, "every chunk names the role"},
+	{"chat-tgi-error.sse", account{Events: 2, Tokens: 1, Err: "the server reports an error generation: Request failed during generation: Server error: CANCELLED"}, "a text with its type beside it"},
+	{"text-openai-usage-chunk.sse", account{Events: 5, Tokens: 2, Done: true, Finish: "length", Usage: wire.Usage{Prompt: 7, Cached: 4, Completion: 4}}, "usage as in chat"},
+	{"text-openai-cut.sse", account{Events: 2, Tokens: 2}, "only the missing finish and [DONE] tell"},
+	{"text-openai-error-in-band.sse", account{Events: 2, Tokens: 1, Err: "the server reports an error server_error: The server had an error."}, "tokens, then an error"},
 	{"text-vllm.sse", account{Events: 4, Tokens: 2, Done: true, Finish: "length"}, "a text completion"},
 }
 
@@ -155,8 +161,12 @@ func TestRecordedStreams(t *testing.T) {
 }
 
 func TestEveryRecordedStreamIsAccountedFor(t *testing.T) {
-	names, err := filepath.Glob(filepath.Join(streamsDir, "*.sse"))
-	require.NoError(t, err)
+	var names []string
+	for _, pattern := range []string{"chat-*.sse", "text-*.sse"} {
+		matches, err := filepath.Glob(filepath.Join(streamsDir, pattern))
+		require.NoError(t, err)
+		names = append(names, matches...)
+	}
 	var have, want []string
 	for _, name := range names {
 		have = append(have, filepath.Base(name))
