@@ -209,7 +209,7 @@ func enterArray(s *Scanner, otherwise string) bool {
 	return false
 }
 
-// finish returns a finish_reason, without allocating where it is a usual one.
+// finish returns why an answer ended, without allocating where it is a usual one.
 func finish(value []byte) string {
 	switch string(value) {
 	case `null`, `""`:
@@ -224,6 +224,12 @@ func finish(value []byte) string {
 		return "function_call"
 	case `"content_filter"`:
 		return "content_filter"
+	case `"end_turn"`:
+		return "end_turn"
+	case `"max_tokens"`:
+		return "max_tokens"
+	case `"tool_use"`:
+		return "tool_use"
 	}
 	return plain(value)
 }
