@@ -26,7 +26,7 @@ func TestRequestsOfOneInstantAreTakenInOrder(t *testing.T) {
 			svc := Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				<-gate
-				ask(r.Context(), llm, string(body))
+				sendTo(r.Context(), llm, string(body))
 			}))
 			var through sync.WaitGroup
 			for i := range requests {
@@ -58,7 +58,7 @@ func TestWithoutOriginsContentDecides(t *testing.T) {
 			llm := NewServer(t, Engine{Output: Fixed(2)})
 			var through sync.WaitGroup
 			for _, model := range models {
-				through.Go(func() { ask(t.Context(), llm, model) })
+				through.Go(func() { sendTo(t.Context(), llm, model) })
 			}
 			through.Wait()
 			var order []string
@@ -101,8 +101,8 @@ func TestOriginsPassThroughServices(t *testing.T) {
 	t.Run("in memory", func(t *testing.T) { synctest.Test(t, follow) })
 }
 
-// ask asks for a whole answer.
-func ask(ctx context.Context, llm *Server, model string) {
+// sendTo asks for a whole answer.
+func sendTo(ctx context.Context, llm *Server, model string) {
 	body := fmt.Sprintf(`{"model": %q, "messages": [{"role": "user", "content": "hi"}]}`, model)
 	req, _ := http.NewRequestWithContext(ctx, "POST", llm.URL+"/v1/chat/completions", strings.NewReader(body))
 	if resp, err := llm.Client().Do(req); err == nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // An Engine is a continuous-batching inference engine: one batch of sequences,
-// each of which gets one token a step; a step takes longer the more sequences
+// each of which gets a chunk of tokens a step, usually one token; a step takes longer the more sequences
 // run; a request waits until it fits into the batch and into the KV cache. The
 // zero Engine is a small, healthy one.
 type Engine struct {
@@ -26,10 +26,13 @@ type Engine struct {
 
 	KVTokens   int           // prompt and output tokens that all running sequences may hold together; 0 for no limit
 	MaxQueue   int           // requests that may wait; one more is shed. 0 for no limit, NoQueue for none
-	ShedStatus int           // status of a shed request: 429 or 503; default 429
+	ShedStatus int           // status of a shed request: 429, 503 or 529; default what the API answers: 429 of OpenAI, 529 of Anthropic, 503 of Ollama
 	RetryAfter time.Duration // told to a shed request, in whole seconds; default 1s
 
-	Output Lengths // output tokens of an answer, cut at the request's max_tokens; default Fixed(100)
+	Output         Lengths // output tokens of an answer; default Fixed(100)
+	Reasoning      Lengths // tokens of reasoning before it, where the API has a form for that; both together are cut at the request's limit. Default none
+	TokensPerChunk int     // tokens that a step gives a sequence, in one chunk, as speculative decoding does; default 1
+
 	Jitter float64 // standard deviation of a step's time, as a share of it; at most 0.5; default 0
 	Seed   uint64  // everything random derives from it
 }
@@ -54,14 +57,17 @@ func (e Engine) withDefaults() Engine {
 	if e.PrefillRate == 0 {
 		e.PrefillRate = 20_000
 	}
-	if e.ShedStatus == 0 {
-		e.ShedStatus = 429
-	}
 	if e.RetryAfter == 0 {
 		e.RetryAfter = time.Second
 	}
 	if e.Output == nil {
 		e.Output = Fixed(100)
+	}
+	if e.Reasoning == nil {
+		e.Reasoning = Fixed(0)
+	}
+	if e.TokensPerChunk == 0 {
+		e.TokensPerChunk = 1
 	}
 	return e
 }
@@ -84,8 +90,22 @@ func (e Engine) validate() error {
 	if e.MaxQueue < NoQueue {
 		wrong("Engine.MaxQueue is %d: want a number of requests, 0 for no limit, or NoQueue", e.MaxQueue)
 	}
-	if e.ShedStatus != 429 && e.ShedStatus != 503 {
-		wrong("Engine.ShedStatus is %d: want 429 or 503", e.ShedStatus)
+	if e.ShedStatus != 0 && e.ShedStatus != 429 && e.ShedStatus != 503 && e.ShedStatus != 529 {
+		wrong("Engine.ShedStatus is %d: want 429, 503 or 529, or 0 for what the API answers", e.ShedStatus)
+	}
+	if e.RetryAfter < 0 {
+		wrong("Engine.RetryAfter is %v: want a positive time, or 0 for 1s", e.RetryAfter)
+	}
+	if err := validateLengths(e.Output); err != nil {
+		wrong("Engine.Output is %w", err)
+	} else if mean := e.Output.Mean(); !(mean >= 1) {
+		wrong("Engine.Output is %v: want a mean of at least 1 token", e.Output)
+	}
+	if err := validateLengths(e.Reasoning); err != nil {
+		wrong("Engine.Reasoning is %w", err)
+	}
+	if e.TokensPerChunk < 1 {
+		wrong("Engine.TokensPerChunk is %d: want at least 1 token, or 0 for 1", e.TokensPerChunk)
 	}
 	if e.Jitter < 0 || e.Jitter > 0.5 {
 		wrong("Engine.Jitter is %v: want a share of the step time from 0 to 0.5", e.Jitter)
@@ -101,19 +121,20 @@ func (e Engine) step(batch int) time.Duration {
 // Latency is the mean latency of requests from the given number of users, each
 // of which thinks for the given time between them, when the engine is in its
 // steady state and nothing is shed. With L the latency, Z the think time, T the
-// mean output length and b = N·L/(L+Z) sequences running, L = prefill +
+// steps of a mean answer with its reasoning and b = N·L/(L+Z) sequences running, L = prefill +
 // T·step(b) as long as b fits the batch; past that the engine completes
 // MaxBatch/(T·step(MaxBatch)) requests a second and L = N/that − Z.
 func (e Engine) Latency(users int, think time.Duration) time.Duration {
 	e = e.withDefaults()
-	n, z, tokens := float64(users), think.Seconds(), e.Output.mean()
+	n, z := float64(users), think.Seconds()
+	steps := (e.Reasoning.Mean() + e.Output.Mean()) / float64(e.TokensPerChunk)
 	step := func(b float64) float64 { return e.StepBase.Seconds() + b*e.StepPerSequence.Seconds() }
-	latency := tokens * step(1)
+	latency := steps * step(1)
 	for range 1000 {
-		latency = tokens * step(n*latency/(latency+z))
+		latency = steps * step(n*latency/(latency+z))
 	}
 	if n*latency/(latency+z) > float64(e.MaxBatch) {
-		latency = n*tokens*step(float64(e.MaxBatch))/float64(e.MaxBatch) - z
+		latency = n*steps*step(float64(e.MaxBatch))/float64(e.MaxBatch) - z
 	}
 	return time.Duration(latency * float64(time.Second))
 }
@@ -123,20 +144,41 @@ var (
 	errStopped = errors.New("the server has stopped")
 )
 
+// A pace says how many tokens a sequence gets, and in which chunks: no chunk
+// holds both reasoning and answer.
+type pace struct {
+	output    int // tokens to give in all, …
+	reasoning int // … the first of which are reasoning
+	chunk     int // tokens of a step
+}
+
+// after is how many tokens there are one chunk after the given number.
+func (p pace) after(tokens int) int {
+	end := p.output
+	if tokens < p.reasoning {
+		end = p.reasoning
+	}
+	return min(tokens+p.chunk, end)
+}
+
 // A sequence is one request in the engine.
 type sequence struct {
 	ctx       context.Context
 	number    int // of the request, in order of arrival
 	prompt    int
-	limit     int  // max_tokens; 0 for none
+	limit     int  // of output tokens; 0 for none
+	plain     bool // no reasoning
+	embedding bool // nothing is generated
 	whole     bool // tokens are not wanted one by one
 	submitted time.Time
 
-	output    int // tokens to give, drawn when the sequence is queued
+	pace      // drawn when the sequence is queued
 	prefill   time.Duration
+	admitted  time.Time
 	generated int
+	complete  bool // set before more is closed
 
-	// emit is called for each token, on the engine's goroutine, once it is set.
+	// emit is called for each chunk, on the engine's goroutine, once it is set.
 	// Until then, and where that goroutine could be held up, each hands them on.
 	emit   atomic.Pointer[func(n int)]
 	ready  atomic.Int64  // tokens for each
@@ -146,7 +188,7 @@ type sequence struct {
 
 func (s *sequence) kv() int { return s.prompt + s.output }
 
-// deliver hands the token just generated on.
+// deliver hands the tokens just generated on.
 func (s *sequence) deliver() {
 	if emit := s.emit.Load(); emit != nil {
 		(*emit)(s.generated)
@@ -159,13 +201,13 @@ func (s *sequence) deliver() {
 	}
 }
 
-// each yields the tokens that are not emitted, by number, as they come, and
-// ends when no more come.
+// each yields the number of tokens after each chunk that is not emitted, as they
+// come, and ends when no more come.
 func (s *sequence) each(yield func(n int) bool) {
 	for taken, open := 0, true; open; {
 		_, open = <-s.more
 		for taken < int(s.ready.Load()) {
-			taken++
+			taken = s.after(taken)
 			if !yield(taken) {
 				return
 			}
@@ -260,7 +302,7 @@ func (g *engine) run() {
 			continue
 		}
 		steps++
-		now = slot(now.Add(prefill + g.jittered(g.step(len(running)), steps)))
+		now = slot(now.Add(prefill + g.decode(running, steps)))
 		if !g.sleep(timer, now) {
 			return
 		}
@@ -283,6 +325,21 @@ func (g *engine) sleep(timer *time.Timer, until time.Time) bool {
 	case <-g.stop:
 		return false
 	}
+}
+
+// decode is the time of a decode step, of which those that only have their
+// prompt read are no part.
+func (g *engine) decode(running []*sequence, step uint64) time.Duration {
+	batch := 0
+	for _, s := range running {
+		if !s.embedding {
+			batch++
+		}
+	}
+	if batch == 0 {
+		return 0
+	}
+	return g.jittered(g.step(batch), step)
 }
 
 func (g *engine) jittered(d time.Duration, step uint64) time.Duration {
@@ -310,11 +367,7 @@ func (g *engine) take(waiting []*sequence, running int) []*sequence {
 			g.rouse()
 			continue
 		}
-		r := rand.New(rand.NewPCG(g.Seed, uint64(s.number)))
-		s.output = max(1, g.Output.draw(r))
-		if s.limit > 0 {
-			s.output = min(s.output, s.limit)
-		}
+		s.pace = g.draw(s)
 		s.prefill = time.Duration(float64(s.prompt) / g.PrefillRate * float64(time.Second))
 		room := max(0, g.MaxBatch-running) + max(0, g.MaxQueue)
 		if g.MaxQueue != 0 && len(waiting) >= room || g.KVTokens > 0 && s.kv() > g.KVTokens {
@@ -324,6 +377,25 @@ func (g *engine) take(waiting []*sequence, running int) []*sequence {
 		waiting = append(waiting, s)
 	}
 	return waiting
+}
+
+// draw draws the length of an answer.
+func (g *engine) draw(s *sequence) pace {
+	p := pace{chunk: g.TokensPerChunk}
+	if s.embedding {
+		return p
+	}
+	r := rand.New(rand.NewPCG(g.Seed, uint64(s.number)))
+	p.output = max(1, g.Output.Draw(r))
+	if !s.plain {
+		p.reasoning = max(0, g.Reasoning.Draw(r))
+		p.output += p.reasoning
+	}
+	if s.limit > 0 {
+		p.output = min(p.output, s.limit)
+		p.reasoning = min(p.reasoning, s.limit)
+	}
+	return p
 }
 
 // admit moves waiting sequences into the batch, in order, as far as they fit.
@@ -338,23 +410,27 @@ func (g *engine) admit(waiting, running []*sequence, kv int) ([]*sequence, []*se
 		kv += s.kv()
 		prefill += s.prefill
 		running = append(running, s)
+		s.admitted = time.Now()
 		s.result <- nil
 	}
 	return waiting, running, kv, prefill
 }
 
-// give hands every running sequence a token; those that are complete, or whose
+// give hands every running sequence the tokens of a step; those that are complete, or whose
 // client has gone, leave the batch.
 func (g *engine) give(running []*sequence, kv int) ([]*sequence, int) {
 	kept := running[:0]
 	for _, s := range running {
 		if s.ctx.Err() == nil {
-			s.generated++
-			s.deliver()
+			if s.generated < s.output {
+				s.generated = s.after(s.generated)
+				s.deliver()
+			}
 			if s.generated < s.output {
 				kept = append(kept, s)
 				continue
 			}
+			s.complete = true
 		}
 		close(s.more)
 		kv -= s.kv()

@@ -1,68 +1,140 @@
 package llmperftest
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
 	"time"
 )
 
-// A Fault goes wrong on purpose. Its When says for which requests; the other
-// fields, what happens. Make one with a function of this package, such as
-// CutMidStream(5).Every(10).
+// A Fault goes wrong on purpose: make one with a function of this package, such
+// as CutMidStream(5), which goes wrong in the way of the API that is asked. It
+// strikes every request, unless methods limit it: CutMidStream(5).Every(10).
+//
+// Those that count tokens strike when the next token, or the end, is due. A
+// fault that does not fit strikes nothing and is not recorded: one after more
+// tokens than the answer has, or one of streams in an answer that is none.
 type Fault struct {
 	name   string
 	kind   faultKind
 	after  int // tokens written before it strikes
+	size   int // of a burst, in tokens, or of a line, in bytes
 	status int
-	delay  time.Duration
+	delay  time.Duration // also of Retry-After
+	body   string        // of an error; "" for the API's own
 
-	every int     // strikes requests every-1, 2·every-1, …; 0 for all
-	first int     // only the first so many requests; 0 for all
-	rate  float64 // drawn for each request; 0 for all
+	conditions []condition
+	wrong      []error // what cannot be
 }
+
+// A condition is one of those that all must hold for a fault to strike; index
+// is the fault's own among all.
+type condition func(r Request, index int, seed uint64) bool
 
 type faultKind int
 
 const (
-	faultStatus faultKind = iota
+	faultNone faultKind = iota
+	faultStatus
 	faultReset
 	faultCut
 	faultErrorEvent
 	faultMalformed
+	faultMisframed
+	faultLongLine
 	faultHang
 	faultStall
 	faultEmpty
 	faultSlowHeaders
+	faultWrongType
+	faultBuffered
+	faultBurst
 	faultNoTerminator
+	faultTwoTerminators
 )
 
-// Status answers with an HTTP error status.
-func Status(code int) Fault {
-	return Fault{name: fmt.Sprintf("status %d", code), kind: faultStatus, status: code}
+// after makes a fault that strikes after so many tokens.
+func after(tokens int, name, function string, kind faultKind) Fault {
+	f := Fault{name: name, kind: kind, after: tokens}
+	f.want(tokens >= 0, "%s after %d tokens: want at least 0", function, tokens)
+	return f
 }
 
-// Reset breaks the connection before the response begins.
+// want notes what is wrong with the fault, if it is.
+func (f *Fault) want(ok bool, format string, args ...any) {
+	if !ok {
+		f.wrong = append(slices.Clip(f.wrong), fmt.Errorf(format, args...))
+	}
+}
+
+// Status answers with an HTTP error status, from 400 to 599, and an error of the
+// API's own.
+func Status(code int) Fault {
+	f := Fault{name: fmt.Sprintf("status %d", code), kind: faultStatus, status: code}
+	f.want(code >= 400 && code <= 599, "Status(%d): want an error, from 400 to 599", code)
+	return f
+}
+
+// RetryAfter adds the header Retry-After to [Status], in whole seconds, rounded up.
+func (f Fault) RetryAfter(d time.Duration) Fault {
+	f.want(f.kind == faultStatus, "RetryAfter of a fault %q: want Status before it", f.name)
+	f.want(d > 0, "RetryAfter(%v): want a positive time", d)
+	f.delay = d
+	return f
+}
+
+// Body takes the place of the API's own error in [Status], as a proxy's page does.
+func (f Fault) Body(text string) Fault {
+	f.want(f.kind == faultStatus, "Body of a fault %q: want Status before it", f.name)
+	f.want(text != "", "Body is empty: want text, or leave it out")
+	f.body = text
+	return f
+}
+
+// Reset breaks the connection before the response begins; a socket's with a RST.
 func Reset() Fault { return Fault{name: "reset", kind: faultReset} }
 
-// CutMidStream breaks the connection after the given number of tokens.
-func CutMidStream(tokens int) Fault { return Fault{name: "cut", kind: faultCut, after: tokens} }
+// CutMidStream breaks the connection after the given number of tokens, or in the
+// middle of a body that is not streamed.
+func CutMidStream(tokens int) Fault { return after(tokens, "cut", "CutMidStream", faultCut) }
 
-// ErrorEvent sends an error inside the stream after the given number of tokens.
-func ErrorEvent(tokens int) Fault {
-	return Fault{name: "error event", kind: faultErrorEvent, after: tokens}
-}
+// ErrorEvent sends an error inside the stream after the given number of tokens,
+// or as the body of a successful answer that is not streamed.
+func ErrorEvent(tokens int) Fault { return after(tokens, "error event", "ErrorEvent", faultErrorEvent) }
 
-// Malformed sends an event that is not JSON after the given number of tokens.
-func Malformed(tokens int) Fault {
-	return Fault{name: "malformed", kind: faultMalformed, after: tokens}
+// Malformed sends an event that is not JSON after the given number of tokens, or
+// half a body where nothing is streamed, and ends there.
+func Malformed(tokens int) Fault { return after(tokens, "malformed", "Malformed", faultMalformed) }
+
+// Misframed breaks the line of an event in two after the given number of tokens,
+// as a proxy may, and goes on.
+func Misframed(tokens int) Fault { return after(tokens, "misframed", "Misframed", faultMisframed) }
+
+// LongLine sends a line of so many bytes after the given number of tokens, and
+// ends without having ended it.
+func LongLine(tokens, bytes int) Fault {
+	f := after(tokens, "long line", "LongLine", faultLongLine)
+	f.want(bytes >= 1, "LongLine of %d bytes: want at least 1", bytes)
+	f.size = bytes
+	return f
 }
 
 // Hang sends nothing until the client goes away.
 func Hang() Fault { return Fault{name: "hang", kind: faultHang} }
 
-// Stall pauses for d after the given number of tokens.
+// Stall pauses for d after the given number of tokens. What the engine generates
+// meanwhile then comes at once.
 func Stall(tokens int, d time.Duration) Fault {
-	return Fault{name: "stall", kind: faultStall, after: tokens, delay: d}
+	f := after(tokens, "stall", "Stall", faultStall)
+	f.want(d > 0, "Stall of %v: want a positive time", d)
+	f.delay = d
+	return f
 }
 
 // Empty answers with no content at all.
@@ -70,31 +142,273 @@ func Empty() Fault { return Fault{name: "empty", kind: faultEmpty} }
 
 // SlowHeaders sends the response's header only after d.
 func SlowHeaders(d time.Duration) Fault {
-	return Fault{name: "slow headers", kind: faultSlowHeaders, delay: d}
+	f := Fault{name: "slow headers", kind: faultSlowHeaders, delay: d}
+	f.want(d > 0, "SlowHeaders(%v): want a positive time", d)
+	return f
 }
 
-// NoTerminator ends the stream cleanly, but without a finish reason and [DONE].
+// WrongType answers with status 200 and a page of HTML.
+func WrongType() Fault { return Fault{name: "wrong type", kind: faultWrongType} }
+
+// Buffered holds a stream back until it is complete, header included, and sends
+// all of it at once.
+func Buffered() Fault { return Fault{name: "buffered", kind: faultBuffered} }
+
+// Burst holds tokens back until there are so many, or all, and sends them at once.
+func Burst(tokens int) Fault {
+	f := Fault{name: "burst", kind: faultBurst, size: tokens}
+	f.want(tokens >= 2, "Burst(%d): want at least 2 tokens", tokens)
+	return f
+}
+
+// NoTerminator ends the stream cleanly, but without a finish reason and whatever
+// else ends it.
 func NoTerminator() Fault { return Fault{name: "no terminator", kind: faultNoTerminator} }
 
-// Every limits the fault to every n-th request.
-func (f Fault) Every(n int) Fault { f.every = n; return f }
+// TwoTerminators sends the end of the stream twice.
+func TwoTerminators() Fault { return Fault{name: "two terminators", kind: faultTwoTerminators} }
+
+// Every limits the fault to every n-th request: numbers n-1, 2n-1, …
+func (f Fault) Every(n int) Fault {
+	f.want(n >= 1, "Every(%d): want at least 1", n)
+	return f.when(func(r Request, _ int, _ uint64) bool { return (r.Number+1)%n == 0 })
+}
 
 // First limits the fault to the first n requests.
-func (f Fault) First(n int) Fault { f.first = n; return f }
+func (f Fault) First(n int) Fault {
+	f.want(n >= 1, "First(%d): want at least 1", n)
+	return f.when(func(r Request, _ int, _ uint64) bool { return r.Number < n })
+}
 
-// Rate limits the fault to a share of requests, drawn for each with the
-// engine's seed.
-func (f Fault) Rate(share float64) Fault { f.rate = share; return f }
+// On limits the fault to the requests of these numbers, the first of which is 0.
+func (f Fault) On(numbers ...int) Fault {
+	f.want(len(numbers) > 0, "On(): want numbers of requests")
+	for _, n := range numbers {
+		f.want(n >= 0, "On(%d): want numbers from 0 on", n)
+	}
+	numbers = slices.Clone(numbers)
+	return f.when(func(r Request, _ int, _ uint64) bool { return slices.Contains(numbers, r.Number) })
+}
 
-// strikes says whether the fault hits the request of that number; index is the
-// fault's own among all.
-func (f Fault) strikes(number, index int, seed uint64) bool {
-	if f.every > 0 && (number+1)%f.every != 0 || f.first > 0 && number >= f.first {
+// Rate limits the fault to a share of requests, from 0 for none to 1 for all,
+// drawn for each with the engine's seed.
+func (f Fault) Rate(share float64) Fault {
+	f.want(share >= 0 && share <= 1, "Rate(%v): want a share from 0 to 1", share)
+	return f.when(func(r Request, index int, seed uint64) bool {
+		draw := rand.New(rand.NewPCG(seed^0x6661756c74, uint64(r.Number)<<8|uint64(index)))
+		return draw.Float64() < share
+	})
+}
+
+// If limits the fault to requests of which is returns true. Of a request it sees
+// what was asked and by whom, not yet how it went.
+func (f Fault) If(is func(Request) bool) Fault {
+	f.want(is != nil, "If(nil): want a function")
+	return f.when(func(r Request, _ int, _ uint64) bool { return is(r) })
+}
+
+func (f Fault) when(c condition) Fault {
+	f.conditions = append(slices.Clip(f.conditions), c)
+	return f
+}
+
+func (f Fault) validate() error {
+	if f.kind == faultNone {
+		return errors.New("the zero Fault does nothing: want one that a function of this package made, such as Status(500)")
+	}
+	return errors.Join(f.wrong...)
+}
+
+// strikes says whether the fault hits the request; index is its own among all.
+func (f Fault) strikes(r Request, index int, seed uint64) bool {
+	for _, holds := range f.conditions {
+		if !holds(r, index, seed) {
+			return false
+		}
+	}
+	return true
+}
+
+// strike takes down that the fault has struck.
+func (a *answer) strike() {
+	a.struck = true
+	a.record.Fault = a.fault.name
+}
+
+// strikesAs lets the fault strike if it is of that kind.
+func (a *answer) strikesAs(kind faultKind) bool {
+	if a.fault == nil || a.fault.kind != kind {
 		return false
 	}
-	if f.rate > 0 {
-		r := rand.New(rand.NewPCG(seed^0x6661756c74, uint64(number)<<8|uint64(index)))
-		return r.Float64() < f.rate
+	a.strike()
+	return true
+}
+
+// page is a body that no API sends.
+const page = "<!DOCTYPE html>\n<html><body><h1>Fault on purpose</h1></body></html>\n"
+
+// before lets a fault strike that comes before any token. It returns true if
+// the request has ended with it.
+func (a *answer) before(r *http.Request) bool {
+	switch {
+	case a.strikesAs(faultStatus):
+		if a.fault.delay > 0 {
+			a.w.Header().Set("Retry-After", seconds(a.fault.delay))
+		}
+		if a.fault.body == "" {
+			a.refuse(a.fault.status, Faulted, purpose)
+			return true
+		}
+		a.other(a.fault.status, a.fault.body)
+	case a.strikesAs(faultWrongType):
+		a.other(http.StatusOK, page)
+	case a.strikesAs(faultReset):
+		a.record.Outcome = Faulted
+		a.last()
+		a.reset()
+	case a.strikesAs(faultHang):
+		<-r.Context().Done()
+		a.record.Outcome = Faulted
+	case a.strikesAs(faultSlowHeaders):
+		return !a.pause(r)
+	default:
+		return false
+	}
+	return true
+}
+
+// other answers with a body that need not be JSON.
+func (a *answer) other(status int, body string) {
+	if json.Valid([]byte(body)) {
+		a.w.Header().Set("Content-Type", "application/json")
+	} // else net/http finds out
+	a.record.Status, a.record.Outcome = status, Faulted
+	a.last()
+	a.w.WriteHeader(status)
+	io.WriteString(a.w, body)
+}
+
+// reset breaks the connection.
+func (a *answer) reset() {
+	conn, _, err := a.control.Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		c.SetLinger(0)
+	case interface{ Reset() }:
+		c.Reset()
+	}
+	conn.Close()
+}
+
+// cut breaks the connection after what was flushed.
+func (a *answer) cut() {
+	a.record.Outcome = Faulted
+	a.last()
+	panic(http.ErrAbortHandler)
+}
+
+// pause waits; it returns false if the client goes away.
+func (a *answer) pause(r *http.Request) bool {
+	timer := time.NewTimer(a.fault.delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		a.record.Outcome = Cancelled
+		return false
+	}
+}
+
+// holds says that a fault keeps the tokens up to the n-th back for now.
+func (a *answer) holds(n int) bool {
+	switch {
+	case a.strikesAs(faultEmpty), a.strikesAs(faultBuffered):
+		return true
+	case a.strikesAs(faultBurst):
+		return n-a.record.OutputTokens < a.fault.size && n < a.seq.output
+	}
+	return false
+}
+
+// within lets a fault strike that comes after some tokens of a stream. It
+// returns true if the answer has ended with it.
+func (a *answer) within(r *http.Request) bool {
+	if a.fault == nil || a.struck || a.record.OutputTokens < a.fault.after {
+		return false
+	}
+	switch {
+	case a.strikesAs(faultStall):
+		return !a.pause(r)
+	case a.strikesAs(faultCut):
+		a.cut()
+	case a.strikesAs(faultErrorEvent):
+		a.finalize(a.streamer.failure(a, purpose))
+	case a.strikesAs(faultMalformed):
+		event := a.specimen()
+		line := strings.TrimRight(event, "\n")
+		a.finalize(line[:len(line)/2] + event[len(line):])
+	case a.strikesAs(faultMisframed):
+		event := a.specimen()
+		a.send(event[:len(event)/2] + "\n" + event[len(event)/2:])
+		return false
+	case a.strikesAs(faultLongLine):
+		a.record.Outcome = Faulted
+		a.last()
+		a.line()
+	default:
+		return false
+	}
+	return true
+}
+
+// finalize sends what ends the answer by a fault.
+func (a *answer) finalize(text string) {
+	a.record.Outcome = Faulted
+	a.last()
+	a.send(text)
+}
+
+// specimen is an event that brings a token, for faults to spoil.
+func (a *answer) specimen() string {
+	e, _ := a.render(nil, "", said(0, 1))
+	return string(e.text)
+}
+
+// line writes a long line up to its end.
+func (a *answer) line() {
+	const piece = 32 << 10
+	text := a.frame.before + strings.Repeat("x", piece)
+	for left := a.fault.size; left > 0; {
+		n, err := io.WriteString(a.w, text[:min(left, len(text))])
+		if err != nil {
+			return
+		}
+		left -= n
+		text = text[len(text)-piece:]
+	}
+}
+
+// instead lets a fault strike in place of the body of an answer that is not
+// streamed. It returns true if the answer has ended with it.
+func (a *answer) instead(r *http.Request, body string) bool {
+	switch {
+	case a.strikesAs(faultStall):
+		return !a.pause(r)
+	case a.strikesAs(faultCut):
+		a.w.Header().Set("Content-Type", "application/json")
+		a.record.Status = http.StatusOK
+		a.send(body[:len(body)/2])
+		a.cut()
+	case a.strikesAs(faultErrorEvent):
+		a.reply(http.StatusOK, Faulted, a.dialect.refusal(a.record.Number, http.StatusInternalServerError, purpose))
+	case a.strikesAs(faultMalformed):
+		a.reply(http.StatusOK, Faulted, body[:len(body)/2])
+	default:
+		return false
 	}
 	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"sync/atomic"
 )
 
@@ -18,6 +19,24 @@ import (
 const OriginHeader = "Llmperf-Origin"
 
 type originKey struct{}
+
+// An origin that names a request of a load: its user, its number, and the run.
+var (
+	originForm = regexp.MustCompile(`^[0-9]+-[0-9]+-[0-9a-f]{8}$`)
+	marker     = regexp.MustCompile(`\[llmperf ([0-9]+-[0-9]+-[0-9a-f]{8})\]`)
+)
+
+// correlate says for which request of a load a request was made, by its header
+// or by the first marker in its body.
+func correlate(header string, body []byte) (origin string, by Correlation) {
+	if originForm.MatchString(header) {
+		return header, ByHeader
+	}
+	if found := marker.FindSubmatch(body); found != nil {
+		return string(found[1]), ByPrompt
+	}
+	return header, Unknown
+}
 
 // originated gives each request that comes without an origin one of its own,
 // and puts the origin into its context.

@@ -1,5 +1,4 @@
-// Package llmperftest is a fake LLM server for tests. It speaks the OpenAI chat
-// completions API, streaming and not, and answers at the pace of a
+// Package llmperftest is a fake LLM server for tests. It answers at the pace of a
 // continuous-batching inference engine: latency grows with load, waits for a
 // place in the batch, and is shed beyond a limit, as it is with a real model.
 // The words of its answers mean nothing.
@@ -7,27 +6,43 @@
 //	llm := llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: 32})
 //	svc := llmperftest.Serve(t, chat.NewHandler(llm.URL, llm.Client()))
 //
+// It speaks these APIs, each with its own errors, defaults and usage:
+//
+//   - OpenAI: POST /v1/chat/completions, /v1/responses, /v1/completions and
+//     /v1/embeddings, GET /v1/models
+//   - Anthropic: POST /v1/messages, GET /v1/models
+//   - Ollama: POST /api/chat and /api/generate, GET /api/tags
+//
+// All but embeddings stream on request, and Ollama's unless told otherwise. Keys
+// are not looked at, and any model is there. Embeddings take the time that their
+// input takes to be read.
+//
 // The server records when it wrote every chunk, so that a client's measurements
-// can be compared with the truth, and goes wrong on purpose when told to.
+// can be compared with the truth, and goes wrong on purpose when told to: see
+// [Fault].
 //
 // In a testing/synctest bubble, servers listen in memory and all of this takes
 // virtual time: see [Option]. There, requests are taken, and steps of the engine
 // end, at instants at which nobody else acts, so that runs repeat.
 //
-// It models waiting, not work: there are no prefix caches, no speculative
-// decoding and no chunked prefill, and a prompt token is a word.
+// It models waiting, not work: there is no chunked prefill, and a prompt token
+// is a word of any text that is part of the prompt.
 package llmperftest
 
 import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A Server is a fake LLM server.
 type Server struct {
-	URL string // without a slash at its end; the API is at URL + "/v1"
+	// URL is the server's, without a slash at its end. The APIs of OpenAI are at
+	// URL + "/v1"; clients of Anthropic and Ollama want URL itself.
+	URL string
 
+	t      testing.TB
 	engine *engine
 	desk   desk
 	ledger ledger
@@ -46,7 +61,7 @@ func NewServer(t testing.TB, e Engine, opts ...Option) *Server {
 	if err := e.validate(); err != nil {
 		t.Fatalf("llmperftest: %v", err)
 	}
-	s := &Server{engine: newEngine(e), desk: desk{virtual: inBubble()}}
+	s := &Server{t: t, engine: newEngine(e), desk: desk{virtual: inBubble()}}
 	t.Cleanup(s.engine.close)
 	s.URL, s.client = start(t, s.handler(), opts)
 	return s
@@ -59,20 +74,41 @@ func (s *Server) Client() *http.Client { return s.client }
 // Requests is the record of every request that has ended, in order of arrival.
 func (s *Server) Requests() []Request { return s.ledger.requests() }
 
+// EachCall yields every request that was answered, in order of arrival, by an
+// error or a broken connection too: for which request to the service it was made
+// and how that is known (see [Correlation]), when it arrived, when its first and
+// last chunk with a token were written, zero for an answer that was not streamed,
+// and when the last of it was. Whoever has seen the end of an answer finds it
+// here, though its handler may not have returned.
+func (s *Server) EachCall(yield func(origin, correlation string, arrived, firstToken, lastToken, written time.Time)) {
+	for _, c := range s.ledger.calls() {
+		yield(c.origin, string(c.correlation), c.arrived, c.first, c.last, c.written)
+	}
+}
+
 // Fail makes the server go wrong from now on, in place of what it was told
-// before. The first fault that strikes a request is the one it gets.
+// before. The first fault that strikes a request is the one it gets. A fault that
+// cannot be is fatal.
 func (s *Server) Fail(faults ...Fault) {
+	s.t.Helper()
+	for _, f := range faults {
+		if err := f.validate(); err != nil {
+			s.t.Fatalf("llmperftest: %v", err)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = faults
 }
 
-func (s *Server) faultFor(number int) *Fault {
+// faultFor returns the fault that strikes a request, or nil.
+func (s *Server) faultFor(r Request) *Fault {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.faults {
-		if s.faults[i].strikes(number, i, s.engine.Seed) {
-			return &s.faults[i]
+	faults := s.faults
+	s.mu.Unlock()
+	for i := range faults {
+		if faults[i].strikes(r, i, s.engine.Seed) {
+			return &faults[i]
 		}
 	}
 	return nil
@@ -80,13 +116,15 @@ func (s *Server) faultFor(number int) *Fault {
 
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/chat/completions", s.chat)
-	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Write([]byte(`{"object":"list","data":[{"id":"fake","object":"model","created":0,"owned_by":"llmperftest"}]}`))
-	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, http.StatusNotFound, "not_found_error", "no such endpoint: "+r.Method+" "+r.URL.Path)
-	})
+	mux.HandleFunc("POST /v1/chat/completions", s.answer(func() dialect { return new(chat) }))
+	mux.HandleFunc("POST /v1/responses", s.answer(func() dialect { return new(response) }))
+	mux.HandleFunc("POST /v1/completions", s.answer(func() dialect { return new(completion) }))
+	mux.HandleFunc("POST /v1/embeddings", s.answer(func() dialect { return new(embedding) }))
+	mux.HandleFunc("POST /v1/messages", s.answer(func() dialect { return new(message) }))
+	mux.HandleFunc("POST /api/chat", s.answer(func() dialect { return new(ollama) }))
+	mux.HandleFunc("POST /api/generate", s.answer(func() dialect { return &ollama{generate: true} }))
+	mux.HandleFunc("GET /v1/models", models)
+	mux.HandleFunc("GET /api/tags", tags)
+	mux.HandleFunc("/", elsewhere)
 	return mux
 }

@@ -154,7 +154,7 @@ func TestAnEngineThatCannotBeIsFatal(t *testing.T) {
 	}{
 		{"batch", llmperftest.Engine{MaxBatch: -1}, "Engine.MaxBatch is -1"},
 		{"queue", llmperftest.Engine{MaxQueue: -2}, "Engine.MaxQueue is -2"},
-		{"status", llmperftest.Engine{ShedStatus: 200}, "want 429 or 503"},
+		{"status", llmperftest.Engine{ShedStatus: 200}, "want 429, 503 or 529"},
 		{"jitter", llmperftest.Engine{Jitter: 2}, "Engine.Jitter is 2"},
 		{"prefill", llmperftest.Engine{PrefillRate: -1}, "Engine.PrefillRate is -1"},
 		{"cache", llmperftest.Engine{KVTokens: -1}, "Engine.KVTokens is -1"},
