@@ -95,7 +95,7 @@ func (i input) vector(dimensions int) []float32 {
 	square := 0.0
 	for d := range draws {
 		draws[d] = r.NormFloat64()
-		square += draws[d] * draws[d]
+		square += float64(draws[d] * draws[d]) // rounded, so that it is the same on every machine
 	}
 	vector := make([]float32, dimensions)
 	for d := range vector {
