@@ -91,8 +91,8 @@ func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) 
 	if client == nil {
 		client = defaultClient()
 	}
-	if req.Header.Get(originHeader) == "" {
-		req.Header.Set(originHeader, c.origin())
+	if req.Header.Get(OriginHeader) == "" {
+		req.Header.Set(OriginHeader, c.Origin())
 	}
 	resp, err := client.Do(req)
 	if err != nil {

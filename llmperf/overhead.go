@@ -64,7 +64,7 @@ const (
 func (o *OverheadStats) unknown() string {
 	if o.Correlation == byTotals {
 		return fmt.Sprintf("which upstream call was made for which request is not known (the service's mean overhead is %s): call the upstream with the context of the request and the client of the fake server, or hand the header %s on, or the prompt; nothing is known of single requests",
-			duration(o.Mean), originHeader)
+			duration(o.Mean), OriginHeader)
 	}
 	return "no call reached the scenario's upstreams"
 }

@@ -16,17 +16,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fixed are prompts that are always the same.
-type fixed []Message
+// said are prompts that are always the same.
+type said []Message
 
-func (f fixed) Messages(*Call) ([]Message, error) { return f, nil }
+func (f said) Messages(*Call) ([]Message, error) { return f, nil }
 
-// limited are fixed prompts that limit their answers.
-type limited struct{ fixed }
+// limited are said prompts that limit their answers.
+type limited struct{ said }
 
 func (limited) MaxTokens(*Call) int { return 7 }
 
-var talk = fixed{{"system", "Be brief."}, {"user", "Hi"}, {"assistant", "Hello."}, {"user", "Why?"}}
+var talk = said{{"system", "Be brief."}, {"user", "Hi"}, {"assistant", "Hello."}, {"user", "Why?"}}
 
 // A request is what a server was sent.
 type request struct {
@@ -66,7 +66,7 @@ func TestTargetsAskAsTheirAPIWants(t *testing.T) {
 			return OpenAI{BaseURL: u + "/v1/", Model: "m", APIKey: secretKey, Prompts: talk, MaxTokens: 9}
 		}, "/v1/chat/completions", `{"model": "m", "max_tokens": 9, "stream": true, "stream_options": {"include_usage": true}, "messages": [
 			{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Why?"}]}`,
-			map[string]string{"Authorization": "Bearer " + secretKey, "Accept": "text/event-stream", "Content-Type": "application/json", originHeader: "0-0-"}, "usage is asked for"},
+			map[string]string{"Authorization": "Bearer " + secretKey, "Accept": "text/event-stream", "Content-Type": "application/json", OriginHeader: "0-0-"}, "usage is asked for"},
 		{"chat, whole", "completion-openai-text.json", func(u string) Target {
 			return OpenAI{BaseURL: u + "/v1", Model: "m", NoStream: true, Prompts: limited{talk[1:2]}, MaxTokens: 9}
 		}, "/v1/chat/completions", `{"model": "m", "max_tokens": 7, "messages": [{"role": "user", "content": "Hi"}]}`,
@@ -91,7 +91,7 @@ func TestTargetsAskAsTheirAPIWants(t *testing.T) {
 			return Anthropic{BaseURL: u + "/", Model: "m", APIKey: secretKey, Prompts: talk}
 		}, "/v1/messages", `{"model": "m", "max_tokens": 1024, "stream": true, "system": "Be brief.", "messages": [
 			{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Why?"}]}`,
-			map[string]string{"X-Api-Key": secretKey, "Anthropic-Version": "2023-06-01", "Authorization": "", "Accept": "text/event-stream", originHeader: "0-0-"}, "a limit is required, and system is no role"},
+			map[string]string{"X-Api-Key": secretKey, "Anthropic-Version": "2023-06-01", "Authorization": "", "Accept": "text/event-stream", OriginHeader: "0-0-"}, "a limit is required, and system is no role"},
 		{"Anthropic, whole", "anthropic-text.json", func(u string) Target {
 			return Anthropic{BaseURL: u + "/gateway", Model: "m", Version: "2030-01-01", NoStream: true, MaxTokens: 9, Prompts: limited{talk[1:2]}}
 		}, "/gateway/v1/messages", `{"model": "m", "max_tokens": 7, "messages": [{"role": "user", "content": "Hi"}]}`,
@@ -99,7 +99,7 @@ func TestTargetsAskAsTheirAPIWants(t *testing.T) {
 		{"Ollama", "ollama-chat-thinking.ndjson", func(u string) Target {
 			return Ollama{BaseURL: u, Model: "m", Prompts: talk[:2], MaxTokens: 9}
 		}, "/api/chat", `{"model": "m", "stream": true, "options": {"num_predict": 9}, "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]}`,
-			map[string]string{"Accept": "application/x-ndjson", originHeader: "0-0-"}, "the limit is an option"},
+			map[string]string{"Accept": "application/x-ndjson", OriginHeader: "0-0-"}, "the limit is an option"},
 		{"Ollama, whole", "ollama-chat.json", func(u string) Target {
 			return Ollama{BaseURL: u, Model: "m", Prompts: talk[1:2], NoStream: true}
 		}, "/api/chat", `{"model": "m", "stream": false, "messages": [{"role": "user", "content": "Hi"}]}`,
@@ -122,7 +122,7 @@ func TestTargetsAskAsTheirAPIWants(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(tt.body), &want))
 			assert.Equal(t, want, sent.body, tt.reason)
 			for name, value := range tt.header {
-				if name == originHeader {
+				if name == OriginHeader {
 					assert.True(t, strings.HasPrefix(sent.header.Get(name), value), "%s: %q", name, sent.header.Get(name))
 				} else {
 					assert.Equal(t, value, sent.header.Get(name), name)
