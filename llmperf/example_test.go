@@ -144,21 +144,6 @@ func ExampleOutcome_Assert() {
 	// Output: true since it is no failure
 }
 
-// Each request asks one of the texts, drawn at random.
-func ExamplePromptTexts() {
-	prompts := llmperf.PromptTexts("What is a percentile?", "What is a percentile?")
-	messages, err := prompts.Messages(new(llmperf.Call))
-	fmt.Println(messages, err)
-	// Output: [{user What is a percentile?}] <nil>
-}
-
-// A prompt file has a JSON object a line.
-func ExamplePromptFile() {
-	messages, err := llmperf.PromptFile("../testdata/prompts.jsonl").Messages(new(llmperf.Call))
-	fmt.Println(len(messages) > 0, err)
-	// Output: true <nil>
-}
-
 // halving is a profile of its own: every step has half the users of the last.
 type halving struct{ from int }
 

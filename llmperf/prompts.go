@@ -1,12 +1,7 @@
 package llmperf
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
 	"sync"
 )
 
@@ -22,6 +17,11 @@ type Message struct {
 //
 // Prompts that also have a method MaxTokens(*Call) int set the limit of output
 // tokens of each request with it, in place of the target's own; 0 leaves that.
+//
+// What the prompts of this package send begins with a marker that differs from
+// request to request, so that no prefix cache can flatter a service: see
+// [Verbatim] and [SharedPrefix]. Prompts of one's own are sent as they are:
+// [Nonce] marks them too.
 type Prompts interface {
 	Messages(c *Call) ([]Message, error)
 }
@@ -32,18 +32,22 @@ type limiter interface{ MaxTokens(c *Call) int }
 // ask returns what a target with such prompts, which may be nil, and such a limit
 // of output tokens sends for c.
 func (c *Call) ask(p Prompts, limit int) (messages []Message, most int, err error) {
-	if p == nil {
-		p = defaultPrompts
-	}
+	p = orDefaultPrompts(p)
 	if messages, err = p.Messages(c); err != nil {
 		return nil, 0, err
 	}
-	if l, ok := p.(limiter); ok {
-		if n := l.MaxTokens(c); n > 0 {
-			limit = n
-		}
+	if n := maxTokensOf(p, c); n > 0 {
+		limit = n
 	}
 	return messages, limit, nil
+}
+
+// maxTokensOf is the limit that p sets for c, or 0 if it sets none.
+func maxTokensOf(p Prompts, c *Call) int {
+	if l, ok := p.(limiter); ok {
+		return l.MaxTokens(c)
+	}
+	return 0
 }
 
 // PromptTexts sends one of the given texts as the user's message, drawn at
@@ -51,21 +55,11 @@ func (c *Call) ask(p Prompts, limit int) (messages []Message, most int, err erro
 func PromptTexts(texts ...string) Prompts {
 	list := &promptList{}
 	for _, text := range texts {
-		list.prompts = append(list.prompts, []Message{{Role: "user", Content: text}})
+		list.entries = append(list.entries, entryOfText(text))
 	}
 	if len(texts) == 0 {
 		list.err = errors.New("PromptTexts has no texts: give it at least one prompt")
 	}
-	return list
-}
-
-// PromptFile sends one line of a JSONL file, drawn at random for every request.
-// Each line is an object with "messages", a list of {"role": …, "content": …},
-// or with "prompt", the text of a single user message. The file is read once,
-// before any load.
-func PromptFile(path string) Prompts {
-	list := &promptList{}
-	list.load = func() { list.prompts, list.err = readPrompts(path) }
 	return list
 }
 
@@ -78,66 +72,33 @@ var defaultPrompts = PromptTexts(
 	"Give me a recipe for a vegetable soup and explain each step.",
 )
 
+func orDefaultPrompts(p Prompts) Prompts {
+	if p == nil {
+		return defaultPrompts
+	}
+	return p
+}
+
+// A promptList draws one of its entries for every request.
 type promptList struct {
 	once    sync.Once
-	load    func() // fills the list before its first use; nil if it is filled already
-	prompts [][]Message
+	load    func() ([]entry, error) // fills the list before its first use; nil if it is filled already
+	entries []entry
 	err     error
 }
 
-func (l *promptList) ready() error {
+func (l *promptList) validate() error {
 	l.once.Do(func() {
 		if l.load != nil {
-			l.load()
+			l.entries, l.err = l.load()
 		}
 	})
 	return l.err
 }
 
-func (l *promptList) validate() error { return l.ready() }
+func (l *promptList) entry(c *Call) (entry, error) {
+	return l.entries[c.Rand().IntN(len(l.entries))], nil
+}
 
 // Messages draws one of the prompts.
-func (l *promptList) Messages(c *Call) ([]Message, error) {
-	if err := l.ready(); err != nil {
-		return nil, err
-	}
-	return l.prompts[c.Rand().IntN(len(l.prompts))], nil
-}
-
-const maxPromptLine = 4 << 20
-
-func readPrompts(path string) ([][]Message, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("prompt file: %w: the path is relative to the folder of the test", err)
-	}
-	var prompts [][]Message
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	lines.Buffer(nil, maxPromptLine)
-	for n := 1; lines.Scan(); n++ {
-		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
-			continue
-		}
-		var line struct {
-			Messages []Message `json:"messages"`
-			Prompt   string    `json:"prompt"`
-		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return nil, fmt.Errorf("prompt file %s, line %d: %w", path, n, err)
-		}
-		if line.Prompt != "" {
-			line.Messages = append(line.Messages, Message{Role: "user", Content: line.Prompt})
-		}
-		if len(line.Messages) == 0 {
-			return nil, fmt.Errorf(`prompt file %s, line %d has no prompt: want {"messages": [{"role": "user", "content": "…"}]} or {"prompt": "…"}`, path, n)
-		}
-		prompts = append(prompts, line.Messages)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("prompt file %s: %w", path, err)
-	}
-	if len(prompts) == 0 {
-		return nil, fmt.Errorf("prompt file %s is empty: want one JSON object a line", path)
-	}
-	return prompts, nil
-}
+func (l *promptList) Messages(c *Call) ([]Message, error) { return messagesOf(l, c) }

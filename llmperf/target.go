@@ -105,9 +105,11 @@ const (
 	streamCall  = 0x63616c6c
 	streamThink = 0x74686e6b
 	streamMix   = 0x6d6978
+	streamLimit = 0x6c696d74
 )
 
-// stream is a source of random numbers of the request's own for one purpose.
+// stream is a source of random numbers of the request's own for one purpose: it
+// does not depend on what was drawn from others.
 func (c *Call) stream(purpose uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(streamOf(c.seed, c.User(), c.Number(), purpose)))
 }
