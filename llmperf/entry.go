@@ -5,6 +5,8 @@ import "slices"
 // An entry is one prompt before it is marked and sent.
 type entry struct {
 	messages []Message // what a single request sends; shared by all, so never changed
+	opening  int       // how many of them open a conversation
+	later    []string  // what its user says in the turns after that
 	mark     int       // the message that the marker goes to, or unmarked
 }
 
@@ -12,7 +14,7 @@ const unmarked = -1
 
 // entryOfText is a prompt of a single user message.
 func entryOfText(text string) entry {
-	return entry{messages: []Message{{Role: "user", Content: text}}}
+	return entry{messages: []Message{{Role: "user", Content: text}}, opening: 1}
 }
 
 // A source is prompts that this package makes. Its entries are asked for only
@@ -28,7 +30,7 @@ func entryOf(p Prompts, c *Call) (entry, error) {
 		return s.entry(c)
 	}
 	messages, err := p.Messages(c)
-	return entry{messages: messages, mark: unmarked}, err
+	return entry{messages: messages, opening: len(messages), mark: unmarked}, err
 }
 
 // messagesOf is what a request to a source sends.
@@ -50,4 +52,14 @@ func (e entry) marked(c *Call) []Message {
 		messages[e.mark].Content = "[llmperf " + c.Origin() + "] " + messages[e.mark].Content
 	}
 	return messages
+}
+
+// question is what the user says first in the entry.
+func (e entry) question() string {
+	for i := len(e.messages[:e.opening]) - 1; i >= 0; i-- {
+		if e.messages[i].Role == "user" {
+			return e.messages[i].Content
+		}
+	}
+	return e.messages[e.opening-1].Content
 }

@@ -126,3 +126,18 @@ func ExampleNonce() {
 	// false <nil>
 	// true <nil>
 }
+
+// Conversations of three to six turns: every turn sends all that was said
+// before, the service's own answers included.
+func ExampleConversation() {
+	target := llmperf.OpenAI{
+		BaseURL: "http://localhost:8080/v1", Model: "any",
+		Prompts: &llmperf.Conversation{
+			Prompts: llmperf.PromptFile("../testdata/sharegpt.json"),
+			Turns:   llmperf.Uniform(3, 6),
+		},
+	}
+	messages, err := target.Prompts.Messages(new(llmperf.Call))
+	fmt.Println(messages[len(messages)-1].Role, err)
+	// Output: user <nil>
+}

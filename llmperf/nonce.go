@@ -1,5 +1,7 @@
 package llmperf
 
+import "errors"
+
 // Nonce marks prompts of one's own as this package marks those that it makes:
 // the first message begins with "[llmperf 3-14-9f86d081] ", whose middle is
 // [Call.Origin]. No two requests of a run begin alike then, nor those of two
@@ -41,6 +43,9 @@ type wrapped struct{ of Prompts }
 func (w wrapped) MaxTokens(c *Call) int { return maxTokensOf(w.of, c) }
 
 func (w wrapped) validate() error {
+	if _, ok := w.of.(*Conversation); ok {
+		return errors.New("a Conversation is wrapped in other prompts: wrap its Prompts instead, as in &llmperf.Conversation{Prompts: llmperf.Verbatim(…)}")
+	}
 	if v, ok := w.of.(validator); ok {
 		return v.validate()
 	}

@@ -29,6 +29,7 @@ func TestEveryRequestOfThisPackagesPromptsBeginsWithItsOrigin(t *testing.T) {
 		{"file", PromptFile("../testdata/prompts.jsonl")},
 		{"synthetic", Synthetic{Input: Fixed(4)}},
 		{"someone's own, marked", Nonce(custom{{"system", "Be brief."}, {"user", "Hello"}})},
+		{"conversation", &Conversation{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			seen := map[string]bool{}
@@ -156,6 +157,9 @@ func TestASeedRepeatsEveryText(t *testing.T) {
 		{"default prompts", func() Prompts { return nil }},
 		{"file", func() Prompts { return PromptFile("../testdata/sharegpt.json") }},
 		{"synthetic", func() Prompts { return SharedPrefix(20, Synthetic{Input: LogNormal(20, 0.5, 100)}) }},
+		{"conversation", func() Prompts {
+			return &Conversation{Prompts: Synthetic{Input: Uniform(2, 9)}, Turns: Uniform(1, 5)}
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			first, _ := listen(t, 3, tt.prompts(), yes)

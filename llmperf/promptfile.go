@@ -25,7 +25,7 @@ import (
 //     text parts. Answers at the end are left out: they are what is asked for.
 //   - {"conversations": [{"from": "human", "value": …}, {"from": "gpt", "value": …}, …]},
 //     as ShareGPT has them. A request sends what comes up to the first human turn,
-//     without answers; the others are left out. Conversations in which
+//     without answers; a [Conversation] asks the others too. Conversations in which
 //     no human speaks are left out, since that data set has some.
 //   - {"prompt": …}, the text of a single user message.
 //
@@ -168,6 +168,16 @@ func (o *promptObject) chat() (e entry, err error) {
 			return e, fmt.Errorf("message %d: %w", i+1, err)
 		}
 		e.messages = append(e.messages, Message{Role: m.Role, Content: text})
+		switch {
+		case m.Role != "user":
+		case e.opening == 0:
+			e.opening = i + 1
+		default:
+			e.later = append(e.later, text)
+		}
+	}
+	if e.opening == 0 {
+		e.opening = len(e.messages)
 	}
 	return e, nil
 }
@@ -209,6 +219,7 @@ func (o *promptObject) shareGPT() (e entry, err error) {
 				continue
 			}
 			if asked {
+				e.later = append(e.later, turn.Value)
 				continue
 			}
 			asked = true
@@ -225,5 +236,6 @@ func (o *promptObject) shareGPT() (e entry, err error) {
 	if !asked {
 		return entry{}, nil
 	}
+	e.opening = len(e.messages)
 	return e, nil
 }

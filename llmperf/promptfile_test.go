@@ -34,7 +34,7 @@ func TestAPromptFileIsReadByItsExtension(t *testing.T) {
 		{"parts", "a.jsonl", `{"messages": [{"role": "user", "content": [{"type": "text", "text": "One"}, {"type": "text", "text": "Two"}]}]}`, [][]Message{user("One\nTwo")}, "parts are joined"},
 		{"fine-tuning", "a.jsonl", `{"messages": [{"role": "user", "content": "One"}, {"role": "assistant", "content": null, "tool_calls": []}]}`, [][]Message{user("One")}, "the answer is what is asked for, so its content does not matter"},
 		{"few-shot", "a.jsonl", `{"messages": [{"role": "user", "content": "1+1"}, {"role": "assistant", "content": "2"}, {"role": "user", "content": "2+2"}, {"role": "assistant", "content": "4"}]}`,
-			[][]Message{{{"user", "1+1"}, {"assistant", "2"}, {"user", "2+2"}}}, "answers in between are part of the prompt"},
+			[][]Message{chat("1+1", "2", "2+2")}, "answers in between are part of the prompt"},
 		{"messages and prompt", "a.jsonl", `{"prompt": "One", "messages": [{"role": "user", "content": "One"}]}`, [][]Message{user("One")}, "data sets that have both repeat the prompt"},
 		{"ShareGPT", "a.json", `[{"id": "x", "conversations": [{"from": "human", "value": "One"}, {"from": "gpt", "value": "1"}, {"from": "human", "value": "Two"}]}]`, [][]Message{user("One")}, "up to the first human turn"},
 		{"ShareGPT with system", "a.json", `[{"conversations": [{"from": "system", "value": "S"}, {"from": "user", "value": "One"}, {"from": "assistant", "value": "1"}]}]`, [][]Message{{{"system", "S"}, {"user", "One"}}}, "system text belongs to the prompt"},

@@ -57,6 +57,7 @@ func (s sharedPrefix) entry(c *Call) (entry, error) {
 		return e, nil
 	}
 	e.messages = slices.Insert(slices.Clone(e.messages), 0, Message{Role: "system", Content: s.text})
+	e.opening++
 	if e.mark != unmarked {
 		e.mark++
 	}

@@ -77,6 +77,7 @@ func TestTheLimitOfSyntheticPromptsReachesTheTarget(t *testing.T) {
 		{"verbatim", Verbatim(Synthetic{Input: Fixed(3), Output: Fixed(70)}), 70},
 		{"with a shared prefix", SharedPrefix(5, Synthetic{Input: Fixed(3), Output: Fixed(70)}), 70},
 		{"marked again", Nonce(Synthetic{Input: Fixed(3), Output: Fixed(70)}), 70},
+		{"in a conversation", &Conversation{Prompts: Synthetic{Input: Fixed(3), Output: Fixed(70)}}, 70},
 		{"texts", PromptTexts("Hello"), 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -99,6 +100,12 @@ func TestBadPromptsAreRefusedBeforeLoad(t *testing.T) {
 		{"prefix of nothing", SharedPrefix(10, PromptTexts()), []string{"PromptTexts has no texts"}},
 		{"no prefix", SharedPrefix(0, nil), []string{"SharedPrefix(0, …)", "1 to 1,000,000 words"}},
 		{"endless prefix", SharedPrefix(1<<40, nil), []string{"SharedPrefix(1099511627776, …)", "1 to 1,000,000 words"}},
+		{"bad prompts of a conversation", &Conversation{Prompts: Synthetic{}}, []string{"Synthetic.Input is nil"}},
+		{"negative turns", &Conversation{MaxTurns: -1}, []string{"Conversation.MaxTurns is -1", "or 0 for 20"}},
+		{"bad turns", &Conversation{Turns: Fixed(0)}, []string{"Conversation.Turns is Fixed(0)"}},
+		{"turns above their maximum", &Conversation{Turns: Fixed(30)}, []string{"Conversation.Turns is Fixed(30)", "MaxTurns is 20", "raise MaxTurns"}},
+		{"conversation wrapped", Verbatim(&Conversation{}), []string{"wrap its Prompts instead", "&llmperf.Conversation{Prompts: llmperf.Verbatim(…)}"}},
+		{"conversation in a conversation", &Conversation{Prompts: &Conversation{}}, []string{"wrap its Prompts instead"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := OpenAI{BaseURL: "http://localhost/v1", Model: "m", Prompts: tt.prompts}.validate()

@@ -41,6 +41,9 @@ type Call struct {
 
 	keepText bool   // what the answer says is wanted
 	answer   []byte // its text, where it is
+
+	dialogues map[*Conversation]*dialogue // the user's, over all of its requests
+	turn      *dialogue                   // the one that this request is a turn of
 }
 
 // User is the user that sends the request, 0-based.
@@ -97,7 +100,7 @@ func (c *Call) Usage(prompt, cached, completion int) {
 func (c *Call) begin(user, n int, sent time.Duration) {
 	c.sample = record.Sample{User: int32(user), Number: int32(n), Sent: int64(sent)}
 	c.rand = nil
-	c.keepText, c.answer = false, c.answer[:0]
+	c.keepText, c.answer, c.turn = false, c.answer[:0], nil
 }
 
 // The streams of random numbers that one request has.
@@ -106,6 +109,7 @@ const (
 	streamThink = 0x74686e6b
 	streamMix   = 0x6d6978
 	streamLimit = 0x6c696d74
+	streamTurns = 0x7475726e
 )
 
 // stream is a source of random numbers of the request's own for one purpose: it
