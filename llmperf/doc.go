@@ -42,7 +42,8 @@
 //   - ICL: the gap between two chunks with tokens; every gap counts.
 //   - ITL: the mean gap per token of one request, (last − first)/(tokens −
 //     tokens in the first chunk), where last and first are the times of the last
-//     and the first chunk.
+//     and the first chunk. Where the server's count alone tells that chunks bring
+//     several tokens, the first is taken to bring its share.
 //   - TPOT: (latency − TTFT)/(tokens − 1) of one request.
 //   - Overhead: the service's own part of the latency. See below.
 //   - Tail ratio: p99/p50 of latency within a step. Below 2 is healthy, from 2

@@ -34,8 +34,9 @@ func target(s *llmperftest.Server) llmperf.OpenAI {
 
 // A truth is what the server recorded of the requests of a step.
 type truth struct {
-	requests, tokens int
-	ttft, itl        []time.Duration // ascending
+	requests, prompt, tokens, chunks int
+	latency                          time.Duration   // p95
+	ttft, itl                        []time.Duration // ascending
 }
 
 // fifty is a fake server and a scenario of 50 users for it.
@@ -48,17 +49,26 @@ func fifty(t *testing.T) (*llmperftest.Server, llmperf.Scenario) {
 
 // truthOf is what the server recorded of the requests of a run's first step.
 func truthOf(server *llmperftest.Server, res *llmperf.Result) (is truth) {
+	var latency []time.Duration
 	from, until := res.Started.Add(res.Steps[0].From), res.Started.Add(res.Steps[0].Until)
 	for _, r := range server.Requests() {
 		if r.Outcome != llmperftest.Completed || r.Arrived.Before(from) || !r.Arrived.Before(until) {
 			continue
 		}
 		is.requests++
+		is.prompt += r.PromptTokens
 		is.tokens += r.OutputTokens
+		is.chunks += len(r.Chunks)
+		latency = append(latency, r.Written.Sub(r.Arrived))
+		if len(r.Chunks) == 0 {
+			continue
+		}
 		first, last := r.Chunks[0].At, r.Chunks[len(r.Chunks)-1].At
 		is.ttft = append(is.ttft, first.Sub(r.Arrived))
-		is.itl = append(is.itl, last.Sub(first)/time.Duration(r.OutputTokens-1))
+		is.itl = append(is.itl, last.Sub(first)/time.Duration(max(1, r.OutputTokens-r.Chunks[0].Tokens)))
 	}
+	slices.Sort(latency)
+	is.latency = at(latency, .95)
 	slices.Sort(is.ttft)
 	slices.Sort(is.itl)
 	return is
@@ -103,17 +113,24 @@ func TestTimesAgreeWithTheServersOwnRecord(t *testing.T) {
 		server, scenario := fifty(t)
 		res, err := llmperf.Measure(t.Context(), scenario)
 		require.NoError(t, err)
-		step, is := res.Steps[0], truthOf(server, res)
-		errors := []time.Duration{
-			step.TTFT.P50 - at(is.ttft, .5), step.TTFT.P99 - at(is.ttft, .99),
-			step.ITL.P50 - at(is.itl, .5), step.ITL.P99 - at(is.itl, .99),
-		}
-		t.Logf("measured − recorded: TTFT p50 %v, p99 %v; ITL p50 %v, p99 %v; %d requests", errors[0], errors[1], errors[2], errors[3], step.Requests)
-		if errors[0].Abs() < time.Millisecond && errors[1].Abs() < 5*time.Millisecond && errors[2].Abs() < time.Millisecond && errors[3].Abs() < 5*time.Millisecond {
+		if closeTo(t, res, truthOf(server, res)) {
 			return
 		}
 	}
 	t.Error("want errors below 1 ms at p50 and 5 ms at p99")
+}
+
+// closeTo reports whether a run's times are within 1 ms of the truth at p50 and
+// 5 ms at p99, and its tokens are the truth.
+func closeTo(t *testing.T, res *llmperf.Result, is truth) bool {
+	step := res.Steps[0]
+	assert.Equal(t, is.tokens, step.OutputTokens)
+	errors := []time.Duration{
+		step.TTFT.P50 - at(is.ttft, .5), step.TTFT.P99 - at(is.ttft, .99),
+		step.ITL.P50 - at(is.itl, .5), step.ITL.P99 - at(is.itl, .99),
+	}
+	t.Logf("measured − recorded: TTFT p50 %v, p99 %v; ITL p50 %v, p99 %v; %d requests", errors[0], errors[1], errors[2], errors[3], step.Requests)
+	return errors[0].Abs() < time.Millisecond && errors[1].Abs() < 5*time.Millisecond && errors[2].Abs() < time.Millisecond && errors[3].Abs() < 5*time.Millisecond
 }
 
 func TestEveryRequestOfARunIsCountedOnce(t *testing.T) {

@@ -12,7 +12,7 @@ const (
 	TTFB    Metric = "ttfb"    // request sent → first byte of the response
 	TTFT    Metric = "ttft"    // request sent → first token: first non-empty content, reasoning or tool-call delta
 	ICL     Metric = "icl"     // gap between two token chunks, every gap of every request
-	ITL     Metric = "itl"     // mean gap per token of one request: (last − first)/(tokens − tokens in the first chunk)
+	ITL     Metric = "itl"     // mean gap per token of one request: (last − first)/(tokens − tokens in the first chunk, its share if the server alone counts them)
 	TPOT    Metric = "tpot"    // (latency − TTFT)/(tokens − 1) of one request
 
 	// Overhead is the service's own part of the latency: what was not spent in the

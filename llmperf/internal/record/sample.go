@@ -54,13 +54,17 @@ func (s *Sample) TTFT() (ns int64, ok bool) { return s.FirstToken - s.Sent, s.Fi
 
 // ITL is the mean time per token after the first chunk:
 // (last - first)/(tokens - tokens in the first chunk). It exists where tokens
-// came in more than one chunk.
+// came in more than one chunk. Where the server counted more tokens than were
+// seen in chunks, the first chunk is taken to have brought its share of them.
 func (s *Sample) ITL() (ns float64, ok bool) {
-	rest := s.OutputTokens() - int(s.FirstTokens)
-	if s.Chunks < 2 || rest < 1 {
+	tokens, first := float64(s.OutputTokens()), float64(s.FirstTokens)
+	if seen := float64(s.Tokens); tokens > seen {
+		first *= tokens / seen
+	}
+	if s.Chunks < 2 || tokens-first < 1 {
 		return 0, false
 	}
-	return float64(s.LastToken-s.FirstToken) / float64(rest), true
+	return float64(s.LastToken-s.FirstToken) / (tokens - first), true
 }
 
 // TPOT is (latency - TTFT)/(tokens - 1). It exists from two streamed tokens on.
