@@ -108,7 +108,7 @@ func TestTurnsAreDrawnForEveryConversation(t *testing.T) {
 				turns = append(turns, 0)
 			}
 			turns[len(turns)-1]++
-			c.answer = append(c.answer, "yes"...)
+			c.Text("yes")
 			c.heard(true)
 		}
 		turns[len(turns)-1] = c.turn.left + 1 // the last has only begun
@@ -126,7 +126,7 @@ func TestMessagesAskedForTwiceAreTheSame(t *testing.T) {
 		assert.Equal(t, first, again, "a target that tries again")
 		again[0].Content = "changed by a target"
 		assert.Equal(t, first, sent(t, v, c))
-		c.answer = append(c.answer, "yes"...)
+		c.Text("yes")
 		c.heard(true)
 	}
 }
@@ -143,7 +143,7 @@ func TestTwoConversationsOfAUserAreKeptApart(t *testing.T) {
 		if n == 3 {
 			assert.Equal(t, chat("Two?", "answer 1", "Two?"), messages)
 		}
-		c.answer = append(c.answer, fmt.Sprint("answer ", n)...)
+		c.Text(fmt.Sprint("answer ", n))
 		c.heard(true)
 	}
 }

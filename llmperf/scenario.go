@@ -118,5 +118,5 @@ func (s Scenario) validate() error {
 	return errors.Join(errs...)
 }
 
-// A validator is a target or profile that knows when it cannot work.
+// A validator is a target, profile or prompts that know when it cannot work.
 type validator interface{ validate() error }

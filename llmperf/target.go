@@ -88,6 +88,14 @@ func (c *Call) Tokens(n int) {
 	c.sample.Tokens += int32(n)
 }
 
+// Text says what the answer says, in as many pieces as one likes. A
+// [Conversation] sends it on with the next turn; otherwise it is not kept.
+func (c *Call) Text(text string) {
+	if c.keepText {
+		c.answer = append(c.answer, text...)
+	}
+}
+
 // Usage says what the server counted: prompt tokens, those of them that its
 // prefix cache answered, and completion tokens. A completion count above 0
 // takes the place of the count made by [Call.Tokens].
