@@ -66,16 +66,11 @@ func (o OpenAI) api() API {
 	return o.API
 }
 
-// openAIs are the dialects of the APIs.
+// openAIs are the dialects of the APIs. A chunk of a text completion is one of a
+// chat but for the name of its text.
 var openAIs = map[API]*dialect{
-	ChatCompletions: {
-		stream: eventStream, part: chatChunk, whole: wire.ParseChatCompletion,
-		doneEnds: true, ending: "with neither a finish reason nor [DONE]", content: "content",
-	},
-	Completions: {
-		stream: eventStream, part: chatChunk, whole: wire.ParseChatCompletion,
-		doneEnds: true, ending: "with neither a finish reason nor [DONE]", content: "text",
-	},
+	ChatCompletions: completions,
+	Completions:     completions,
 	Responses: {
 		stream: eventStream, part: wire.ParseResponsesEvent, whole: wire.ParseResponse,
 		ending: "without response.completed or response.incomplete", content: "content",
@@ -83,8 +78,12 @@ var openAIs = map[API]*dialect{
 	Embeddings: {whole: wire.ParseEmbeddings, content: "embedding, or an empty one"},
 }
 
-// chatChunk parses an event of a stream whose events have no names.
-func chatChunk(_ string, data []byte, c *wire.Chunk) error { return wire.ParseChatChunk(data, c) }
+var completions = &dialect{
+	stream: eventStream,
+	part:   func(_ string, data []byte, c *wire.Chunk) error { return wire.ParseChatChunk(data, c) },
+	whole:  wire.ParseChatCompletion, doneEnds: true,
+	ending: "with neither a finish reason nor [DONE]", content: "content",
+}
 
 func (o OpenAI) validate() error {
 	var errs []error
@@ -109,11 +108,12 @@ func (o OpenAI) virtual() error { return virtualClient("OpenAI.Client", o.Client
 
 func (o OpenAI) closeIdle() { closeIdle(o.Client) }
 
-// An openAIRequest is what any of the APIs is sent.
+// An openAIRequest is what any of the APIs is sent; members of the others are
+// left out.
 type openAIRequest struct {
 	Model           string         `json:"model"`
 	Messages        []Message      `json:"messages,omitempty"`
-	Prompt          string         `json:"prompt,omitempty"`
+	Prompt          any            `json:"prompt,omitempty"`
 	Input           any            `json:"input,omitempty"`
 	MaxTokens       int            `json:"max_tokens,omitempty"`
 	MaxOutputTokens int            `json:"max_output_tokens,omitempty"`

@@ -29,7 +29,7 @@ func refuse(s Scenario, checks []check, deadline time.Time) error {
 		}
 		errs = append(errs, c.checkTarget(s.Target), c.checkUpstreams(s))
 		if to := c.targetOf(s.Target); c.metric != "" && !canReport(to, c.metric) {
-			errs = append(errs, fmt.Errorf("%s: the target %v never reports %s; let it stream, or judge latency instead", c.name, nameOf(to), c.metric.title()))
+			errs = append(errs, fmt.Errorf("%s: the target %v never reports %s; let it stream, if it can, or judge latency instead", c.name, nameOf(to), c.metric.title()))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
