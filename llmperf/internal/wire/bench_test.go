@@ -12,6 +12,8 @@ import (
 var chunk = []byte(`{"id":"chatcmpl-9d1f0c5e7ab24d3b8f6610c2e4a7b935","object":"chat.completion.chunk","created":1764000100,` +
 	`"model":"llama-3.1-8b-instruct","choices":[{"index":0,"delta":{"content":" harbor"},"logprobs":null,"finish_reason":null,"token_ids":null}]}`)
 
+var chatPath, _ = wire.ParsePath("choices.0.delta.content")
+
 // event is the same as an event of an event stream.
 var event = []byte("data: " + string(chunk) + "\n\n")
 
@@ -81,6 +83,41 @@ func BenchmarkSSEAndParseChatChunk(b *testing.B) {
 	for b.Loop() {
 		if err := p.Feed(event, emit); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDialects(b *testing.B) {
+	for _, row := range []struct {
+		name, data string
+		parse      func(string, []byte, *wire.Chunk) error
+	}{
+		{"responses", `{"type":"response.output_text.delta","sequence_number":4,"item_id":"msg_68f2a1c1","output_index":0,"content_index":0,"delta":" harbor","logprobs":[]}`, wire.ParseResponsesEvent},
+		{"anthropic", `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" harbor"}}`, wire.ParseAnthropicEvent},
+		{"ollama", `{"model":"llama3.2","created_at":"2025-11-24T16:00:00.000003Z","message":{"role":"assistant","content":" harbor"},"done":false}`, nameless(wire.ParseOllama)},
+		{"path", string(chunk), func(_ string, data []byte, c *wire.Chunk) (err error) {
+			c.Content, err = chatPath.Find(data, c.Text)
+			return err
+		}},
+	} {
+		for _, kept := range []bool{false, true} {
+			name := row.name
+			var text []byte
+			c := wire.Chunk{}
+			if kept {
+				name, c.Text = name+"_with_text", &text
+			}
+			b.Run(name, func(b *testing.B) {
+				data := []byte(row.data)
+				b.SetBytes(int64(len(data)))
+				b.ReportAllocs()
+				for b.Loop() {
+					text = text[:0]
+					if err := row.parse("", data, &c); err != nil || !c.Content {
+						b.Fatal(err, c)
+					}
+				}
+			})
 		}
 	}
 }
