@@ -70,6 +70,7 @@ type anthropicRequest struct {
 const (
 	anthropicMaxTokens = 1024
 	anthropicVersion   = "2023-06-01"
+	anthropicKey       = "X-Api-Key" // the header
 )
 
 // Send asks for one message.
@@ -84,7 +85,7 @@ func (a Anthropic) Send(ctx context.Context, c *Call) error {
 	}
 	header := map[string]string{"Anthropic-Version": cmp.Or(a.Version, anthropicVersion)}
 	if a.APIKey != "" {
-		header["X-Api-Key"] = a.APIKey
+		header[anthropicKey] = a.APIKey
 	}
 	return post{
 		client: a.Client, base: a.BaseURL, path: "v1/messages", header: header, secret: a.APIKey,

@@ -39,11 +39,23 @@ var defaultClient = sync.OnceValue(func() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns = 0
 	transport.MaxIdleConnsPerHost = 1 << 20
-	return &http.Client{Transport: transport}
+	return &http.Client{Transport: transport, CheckRedirect: keepKeys}
 })
 
 // An idler is a target with connections to let go of.
 type idler interface{ closeIdle() }
+
+// keepKeys lets net/http follow a redirect as it does without it, but does not
+// let the key that net/http takes for an ordinary header go to another host.
+func keepKeys(req *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return errors.New("stopped after 10 redirects")
+	}
+	if req.URL.Host != via[0].URL.Host {
+		req.Header.Del(anthropicKey)
+	}
+	return nil
+}
 
 // closeIdle lets go of the connections that the default client keeps alive.
 // Those of a caller's client are the caller's.

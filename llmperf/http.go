@@ -84,7 +84,7 @@ func (h HTTP) Send(ctx context.Context, c *Call) error {
 		return err
 	}
 	header := req.Header
-	secrets := []string{header.Get("Authorization"), header.Get("X-Api-Key"), header.Get("Api-Key")}
+	secrets := []string{header.Get("Authorization"), header.Get(anthropicKey), header.Get("Api-Key")}
 	return redact(exchange(h.Client, req, c, &httpBody{call: c, tokens: h.Tokens, path: path}), secrets...)
 }
 

@@ -137,6 +137,39 @@ func TestErrorBodiesThatEchoTheKey(t *testing.T) {
 	}
 }
 
+func TestKeysDoNotFollowARedirectToAnotherHost(t *testing.T) {
+	var keys []string
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, r.Header.Get("X-Api-Key"))
+		http.NotFound(w, r)
+	}))
+	t.Cleanup(other.Close)
+	var first *httptest.Server
+	first = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, r.Header.Get("X-Api-Key"))
+		to := other.URL
+		if r.URL.Path == "/v1/messages" {
+			to = first.URL
+		}
+		http.Redirect(w, r, to+"/elsewhere", http.StatusTemporaryRedirect)
+	}))
+	t.Cleanup(first.Close)
+	target := Anthropic{BaseURL: first.URL, Model: "m", APIKey: secretKey}
+	t.Cleanup(target.closeIdle)
+	require.ErrorContains(t, sendTo(t, target), "status 404")
+	assert.Equal(t, []string{secretKey, secretKey, ""}, keys)
+}
+
+func TestARedirectInCirclesEnds(t *testing.T) {
+	circles := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/v1/messages", http.StatusTemporaryRedirect)
+	}))
+	t.Cleanup(circles.Close)
+	target := Anthropic{BaseURL: circles.URL, Model: "m"}
+	t.Cleanup(target.closeIdle)
+	assert.ErrorContains(t, sendTo(t, target), "stopped after 10 redirects")
+}
+
 func TestConnectionErrorsShowNoURL(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()

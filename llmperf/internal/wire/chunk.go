@@ -49,7 +49,7 @@ func (c *Chunk) readText(s *Scanner, found *bool) {
 		if value := s.Value(); value != nil && !IsEmptyString(value) {
 			*found = true
 			if c.Text != nil && found == &c.Content {
-				*c.Text = AppendText(*c.Text, value)
+				*c.Text = appendText(*c.Text, value)
 			}
 		}
 	case '[':

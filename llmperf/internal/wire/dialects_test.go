@@ -61,6 +61,9 @@ func TestPartsOfStreams(t *testing.T) {
 		{"responses, failed silently", "", `{"type":"response.failed","response":{"error":null}}`, wire.ParseResponsesEvent, wire.Chunk{Error: &wire.ServerError{Message: "the response's status is failed"}}, "", "or does not"},
 		{"responses, error", "", `{"type":"error","code":"x","message":"no","param":null}`, wire.ParseResponsesEvent, wire.Chunk{Error: &wire.ServerError{Code: "x", Message: "no"}}, "", "error is the kind of event, not of error"},
 
+		{"response, error alone", "", `{"error":{"code":"x","message":"no"}}`, nameless(wire.ParseResponse), wire.Chunk{Error: &wire.ServerError{Code: "x", Message: "no"}}, "", "an error needs no status"},
+		{"response, no status", "", `{"output":[{"type":"message","content":["x",{"type":"output_text","text":"a"}]}]}`, nameless(wire.ParseResponse), wire.Chunk{Content: true}, "a", "nor does an answer"},
+
 		{"Anthropic, start", "", `{"type":"message_start","message":{"usage":{"input_tokens":3,"cache_read_input_tokens":20,"cache_creation_input_tokens":100,"output_tokens":1}}}`, wire.ParseAnthropicEvent, wire.Chunk{HasUsage: true, Usage: wire.Usage{Prompt: 123, Cached: 20}}, "", "the output is not counted yet"},
 		{"Anthropic, text", "", `{"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}`, wire.ParseAnthropicEvent, wire.Chunk{Content: true}, "a", "the ordinary case"},
 		{"Anthropic, name alone", "content_block_delta", `{"delta":{"text":"a"}}`, wire.ParseAnthropicEvent, wire.Chunk{Content: true}, "a", "the name is the type where the data has none"},
@@ -137,6 +140,8 @@ func TestPartsThatAreNone(t *testing.T) {
 		{"Ollama, nothing known", `{"model":"m"}`, nameless(wire.ParseOllama), "a line without message, response, done or error", wire.ErrMalformed, "it says nothing"},
 		{"Ollama, message", `{"message":"a"}`, nameless(wire.ParseOllama), "no object", wire.ErrMalformed, "an object is needed"},
 		{"Ollama, count", `{"done":true,"eval_count":"1"}`, nameless(wire.ParseOllama), "no number of tokens", wire.ErrMalformed, "nor in words"},
+		{"responses, type", `{"type":1,"delta":"a"}`, wire.ParseResponsesEvent, "an event without a type", wire.ErrMalformed, "a type is a text"},
+		{"Anthropic, stop", `{"type":"message_delta","delta":[]}`, wire.ParseAnthropicEvent, "a delta is no object", wire.ErrMalformed, "an object is needed"},
 		{"response, item", `{"output":[1]}`, nameless(wire.ParseResponse), "an item of output is no object", wire.ErrMalformed, "an object is needed"},
 		{"response, output", `{"output":{}}`, nameless(wire.ParseResponse), "output is no array", wire.ErrMalformed, "a list is needed"},
 		{"response, content", `{"output":[{"content":"a"}]}`, nameless(wire.ParseResponse), "the content of an item is no array", wire.ErrMalformed, "a list is needed"},

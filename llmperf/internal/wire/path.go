@@ -88,7 +88,7 @@ func something(s *Scanner, text *[]byte) bool {
 			return false
 		}
 		if text != nil {
-			*text = AppendText(*text, value)
+			*text = appendText(*text, value)
 		}
 		return true
 	case '0':

@@ -61,13 +61,8 @@ func Text(value []byte) (text string, ok bool) {
 	return string(unescape(nil, content)), true
 }
 
-// AppendText appends the string that value is to b, decoded; what is no string is appended as it is written.
-func AppendText(b, value []byte) []byte {
-	if len(value) < 2 || value[0] != '"' {
-		return append(b, value...)
-	}
-	return unescape(b, value[1:len(value)-1])
-}
+// appendText appends the string that value is to b, decoded.
+func appendText(b, value []byte) []byte { return unescape(b, value[1:len(value)-1]) }
 
 // word returns the string that value is, without allocating where it has no escape; nil if it is none.
 func word(value []byte) []byte {
