@@ -181,3 +181,36 @@ func TestLatencyAgreesWithTheRunningEngine(t *testing.T) {
 		})
 	}
 }
+
+func TestAStepGivesAChunkOfTokens(t *testing.T) {
+	inVirtualTime(t, Engine{StepBase: 10 * time.Millisecond, StepPerSequence: time.Nanosecond, Output: Fixed(8), Reasoning: Fixed(5), TokensPerChunk: 3}, func(t *testing.T, g *engine) {
+		begin := time.Now()
+		tokens, err := generate(t.Context(), g, 0, 1, 0)
+		require.NoError(t, err)
+		require.Len(t, tokens, 5, "3 + 2 of reasoning, 3 + 3 + 2 of the answer")
+		assert.InDelta(t, 50*time.Millisecond, tokens[4].Sub(begin), float64(time.Millisecond))
+	})
+}
+
+func TestALimitCutsReasoningAndAnswerTogether(t *testing.T) {
+	g := &engine{Engine: Engine{Output: Fixed(8), Reasoning: Fixed(5)}.withDefaults()}
+	for limit, want := range map[int]pace{
+		0: {output: 13, reasoning: 5, chunk: 1}, 20: {output: 13, reasoning: 5, chunk: 1},
+		7: {output: 7, reasoning: 5, chunk: 1}, 3: {output: 3, reasoning: 3, chunk: 1},
+	} {
+		assert.Equal(t, want, g.draw(&sequence{limit: limit}), "limit %d", limit)
+	}
+	assert.Equal(t, pace{output: 8, chunk: 1}, g.draw(&sequence{plain: true}), "an API without reasoning has none")
+}
+
+// TestLatencyCountsStepsOfSeveralTokens holds the closed form against the engine
+// alone with one user.
+func TestLatencyCountsStepsOfSeveralTokens(t *testing.T) {
+	e := Engine{StepBase: 10 * time.Millisecond, Output: Fixed(60), Reasoning: Fixed(40), TokensPerChunk: 4}
+	inVirtualTime(t, e, func(t *testing.T, g *engine) {
+		begin := time.Now()
+		_, err := generate(t.Context(), g, 0, 1, 0)
+		require.NoError(t, err)
+		assert.InEpsilon(t, e.Latency(1, 0), time.Since(begin), 0.01)
+	})
+}

@@ -182,16 +182,3 @@ func TestServeServesAnyHandler(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "echo", string(data))
 }
-
-// How long answers take when users share the engine: the truth that a
-// measurement can be held against.
-func ExampleEngine_Latency() {
-	e := llmperftest.Engine{MaxBatch: 8, StepBase: 10 * time.Millisecond, StepPerSequence: time.Millisecond, Output: llmperftest.Fixed(50)}
-	for _, users := range []int{1, 8, 32} {
-		fmt.Println(users, e.Latency(users, 200*time.Millisecond).Round(10*time.Millisecond))
-	}
-	// Output:
-	// 1 540ms
-	// 8 820ms
-	// 32 3.4s
-}
