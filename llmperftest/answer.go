@@ -79,6 +79,9 @@ func (a *answer) give(r *http.Request) {
 		plain: a.ask.plain, embedding: a.ask.embedding, whole: !a.ask.stream,
 		more: make(chan struct{}, 1), result: make(chan error, 1),
 	}
+	if e.PrefixCache && !a.ask.embedding {
+		a.seq.prefixes = a.ask.prefixes()
+	}
 	e.submit(a.seq)
 	select {
 	case err := <-a.seq.result:
@@ -99,7 +102,7 @@ func (a *answer) give(r *http.Request) {
 		a.record.Outcome = Cancelled
 		return
 	}
-	a.record.pace = a.seq.pace
+	a.record.pace, a.record.CachedTokens = a.seq.pace, a.seq.cached
 	if a.ask.stream {
 		a.stream(r)
 	} else {

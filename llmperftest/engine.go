@@ -24,10 +24,11 @@ type Engine struct {
 	StepPerSequence time.Duration // … and this much more for each running sequence; default 250µs
 	PrefillRate     float64       // prompt tokens read per second, before a sequence's first step; default 20,000
 
-	KVTokens   int           // prompt and output tokens that all running sequences may hold together; 0 for no limit
-	MaxQueue   int           // requests that may wait; one more is shed. 0 for no limit, NoQueue for none
-	ShedStatus int           // status of a shed request: 429, 503 or 529; default what the API answers: 429 of OpenAI, 529 of Anthropic, 503 of Ollama
-	RetryAfter time.Duration // told to a shed request, in whole seconds; default 1s
+	KVTokens    int           // prompt and output tokens that all running sequences may hold together; 0 for no limit
+	PrefixCache bool          // the beginning of a prompt that the engine has seen before, in blocks of 16 tokens, is not read again; what counts as seen is the last KVTokens, or a million
+	MaxQueue    int           // requests that may wait; one more is shed. 0 for no limit, NoQueue for none
+	ShedStatus  int           // status of a shed request: 429, 503 or 529; default what the API answers: 429 of OpenAI, 529 of Anthropic, 503 of Ollama
+	RetryAfter  time.Duration // told to a shed request, in whole seconds; default 1s
 
 	Output         Lengths // output tokens of an answer; default Fixed(100)
 	Reasoning      Lengths // tokens of reasoning before it, where the API has a form for that; both together are cut at the request's limit. Default none
@@ -166,13 +167,15 @@ type sequence struct {
 	ctx       context.Context
 	number    int // of the request, in order of arrival
 	prompt    int
-	limit     int  // of output tokens; 0 for none
-	plain     bool // no reasoning
-	embedding bool // nothing is generated
-	whole     bool // tokens are not wanted one by one
+	prefixes  []uint64 // names of the prompt's beginnings, for the prefix cache
+	limit     int      // of output tokens; 0 for none
+	plain     bool     // no reasoning
+	embedding bool     // nothing is generated
+	whole     bool     // tokens are not wanted one by one
 	submitted time.Time
 
-	pace      // drawn when the sequence is queued
+	pace          // drawn when the sequence is queued
+	cached    int // tokens of the prompt that need not be read
 	prefill   time.Duration
 	admitted  time.Time
 	generated int
@@ -218,6 +221,8 @@ func (s *sequence) each(yield func(n int) bool) {
 // An engine runs an Engine: one goroutine steps the batch.
 type engine struct {
 	Engine
+	prefixes *prefixCache
+
 	mu      sync.Mutex
 	arrived []*sequence // since the stepper last looked
 	stopped bool        // the stepper looks no more
@@ -227,7 +232,7 @@ type engine struct {
 }
 
 func newEngine(e Engine) *engine {
-	g := &engine{Engine: e, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	g := &engine{Engine: e, prefixes: newPrefixCache(e.KVTokens), wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	go g.run()
 	return g
 }
@@ -368,7 +373,6 @@ func (g *engine) take(waiting []*sequence, running int) []*sequence {
 			continue
 		}
 		s.pace = g.draw(s)
-		s.prefill = time.Duration(float64(s.prompt) / g.PrefillRate * float64(time.Second))
 		room := max(0, g.MaxBatch-running) + max(0, g.MaxQueue)
 		if g.MaxQueue != 0 && len(waiting) >= room || g.KVTokens > 0 && s.kv() > g.KVTokens {
 			s.result <- errShed
@@ -408,6 +412,8 @@ func (g *engine) admit(waiting, running []*sequence, kv int) ([]*sequence, []*se
 		}
 		waiting = waiting[1:]
 		kv += s.kv()
+		s.cached = g.prefixes.use(s.prefixes)
+		s.prefill = time.Duration(float64(s.prompt-s.cached) / g.PrefillRate * float64(time.Second))
 		prefill += s.prefill
 		running = append(running, s)
 		s.admitted = time.Now()
