@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"llmperf.dev/llmperf/internal/record"
@@ -251,20 +252,27 @@ func (c check) checkUpstreams(s Scenario) error {
 	return fmt.Errorf("%s: scenario.Upstreams is empty: give it the fake servers behind the service, such as llmperftest.NewServer's; a service's overhead is known only beside what its upstreams took", c.name)
 }
 
-// line says in one line where a step's overhead is; empty if it is not known.
-func (o *OverheadStats) line() string {
-	switch o.Correlation {
-	case "":
-		return ""
-	case byTotals:
-		return fmt.Sprintf("mean %s (which call belongs to which request is not known)", duration(o.Mean))
+// overheadTable is where each step's overhead is, as text; empty if it is known
+// of none.
+func overheadTable(steps []Step) string {
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	rows := 0
+	for i := range steps {
+		o := &steps[i].Overhead
+		switch o.Correlation {
+		case "":
+			continue
+		case byTotals:
+			fmt.Fprintf(&text, "overhead at %d users: %s in the mean; which call was made for which request is not known\n", steps[i].Load.Users, duration(o.Mean))
+			continue
+		}
+		if rows++; rows == 1 {
+			fmt.Fprintln(w, "the service's own time\toverhead p50\tp95\tp99\tbefore p95\tbetween calls p95\tbetween tokens p95\tafter p95\tcalls\tknown by\t")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.3g\t%s\t\n", steps[i].Name, duration(o.Total.P50), duration(o.Total.P95), duration(o.Total.P99),
+			duration(o.Before.P95), duration(o.BetweenCalls.P95), duration(o.Tokens.P95), duration(o.After.P95), o.Calls, o.Correlation)
 	}
-	part := func(name string, d *Distribution) string {
-		return fmt.Sprintf("%s %s/%s", name, duration(d.P50), duration(d.P95))
-	}
-	text := strings.Join([]string{part("total", &o.Total), part("before", &o.Before), part("tokens", &o.Tokens), part("after", &o.After)}, ", ")
-	if o.BetweenCalls.Max > 0 {
-		text += ", " + part("between calls", &o.BetweenCalls)
-	}
-	return fmt.Sprintf("p50/p95 of %s (%.3g calls a request, by %s)", text, o.Calls, o.Correlation)
+	w.Flush()
+	return text.String()
 }

@@ -82,11 +82,7 @@ func table(r *Result) string {
 		row("of it "+r.Targets[i].Name, &r.Targets[i].Stats)
 	}
 	w.Flush()
-	for i := range r.Steps {
-		if line := r.Steps[i].Overhead.line(); line != "" {
-			fmt.Fprintf(&text, "overhead at %d users: %s\n", r.Steps[i].Load.Users, line)
-		}
-	}
+	text.WriteString(overheadTable(r.Steps))
 	if r.Total.Failed > 0 {
 		fmt.Fprintf(&text, "%s\n", failureList(&r.Total))
 		for _, example := range r.Total.Examples {

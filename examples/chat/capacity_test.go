@@ -24,6 +24,7 @@ func TestCapacitySimulated(t *testing.T) {
 			llmperf.Latency.P95Below(5*time.Second),
 			llmperf.TTFT.P95Below(100*time.Millisecond),
 			llmperf.ITL.P95Below(50*time.Millisecond),
+			llmperf.Overhead.P95Below(time.Millisecond), // no waiting in the service itself
 		),
 	)
 }
@@ -45,6 +46,7 @@ func TestCapacity(t *testing.T) {
 			llmperf.TailRatioBelow(2),
 			llmperf.TTFT.P95Below(100*time.Millisecond),
 			llmperf.ITL.P95Below(50*time.Millisecond),
+			llmperf.Overhead.P95Below(30*time.Millisecond),
 		),
 	)
 }
@@ -58,5 +60,7 @@ func serve(t *testing.T, model llmperftest.Engine) llmperf.Scenario {
 	}))
 	return llmperf.Scenario{
 		Target: llmperf.OpenAI{BaseURL: svc.URL + "/v1", Model: "any", Client: svc.Client(), Prompts: llmperf.PromptFile("../../testdata/prompts.jsonl")},
+		// The fake model knows how long it had each request; the rest of a request's time is the service's own.
+		Upstreams: []llmperf.Upstream{llm},
 	}
 }
