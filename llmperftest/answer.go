@@ -26,6 +26,9 @@ type answer struct {
 	seq     *sequence
 
 	streamer streamer
+	chunk    int               // tokens of an event that was made beforehand; 0 if none is
+	turnAt   int               // tokens after which the reasoning is over; -1 if there is none
+	skip     int               // tokens of reasoning before those that are being written
 	frame    frame             // of the events of tokens
 	events   [len(words)]event // that begin with each word
 	scratch  []byte            // for events that are made one by one
@@ -182,6 +185,7 @@ func (a *answer) prepare(reasoning bool) {
 	if a.frame.end != "" {
 		return
 	}
+	a.chunk = a.seq.chunk
 	for i := range words {
 		text := said(i, a.seq.chunk)
 		a.events[i], _ = a.render(make([]byte, 0, room+len(a.frame.before)+len(text)+len(a.frame.after)+2), "", text)
@@ -210,21 +214,21 @@ func (a *answer) render(memory []byte, turn, text string) (event, []byte) {
 
 // next is the event that brings the tokens after those written, up to the n-th.
 func (a *answer) next(n int) event {
-	from, index, turn := a.record.OutputTokens, a.record.OutputTokens, ""
-	if from >= a.seq.reasoning {
-		index -= a.seq.reasoning
-		if index == 0 && from > 0 {
-			turn = a.streamer.turn(a)
-			a.prepare(false)
-		}
-	}
+	from, turn := a.record.OutputTokens, ""
 	a.record.chunks = append(a.record.chunks, time.Since(a.record.Arrived))
-	a.record.OutputTokens = n
-	if turn == "" && a.frame.end == "" && n-from == a.seq.chunk {
-		return a.events[index%len(words)]
+	if from != a.turnAt {
+		a.record.OutputTokens = n
+		if n-from == a.chunk {
+			return a.events[(from-a.skip)%len(words)]
+		}
+	} else {
+		a.skip = from
+		turn = a.streamer.turn(a)
+		a.prepare(false)
+		a.record.OutputTokens = n
 	}
 	var e event
-	e, a.scratch = a.render(a.scratch, turn, said(index, n-from))
+	e, a.scratch = a.render(a.scratch, turn, said(from-a.skip, n-from))
 	return e
 }
 
@@ -249,6 +253,10 @@ func (a *answer) stream(r *http.Request) {
 	a.record.Status = http.StatusOK
 	a.record.chunks = make([]time.Duration, 0, min(a.seq.output, 256))
 	begin := a.streamer.begin(a)
+	a.turnAt = -1
+	if a.seq.reasoning > 0 {
+		a.turnAt = a.seq.reasoning
+	}
 	a.prepare(a.seq.reasoning > 0)
 	buffered := a.strikesAs(faultBuffered)
 	if !buffered {

@@ -194,7 +194,7 @@ func TestATokenAllocatesNothing(t *testing.T) {
 		name    string
 		dialect streamer
 	}{{"chat", new(chat)}, {"responses", new(response)}, {"completions", new(completion)}, {"messages", new(message)}, {"ollama", new(ollama)}} {
-		a := &answer{streamer: x.dialect, seq: &sequence{pace: pace{output: 10_000, chunk: 1}}, record: &record{}}
+		a := &answer{streamer: x.dialect, turnAt: -1, seq: &sequence{pace: pace{output: 10_000, chunk: 1}}, record: &record{}}
 		a.record.chunks = make([]time.Duration, 0, 2000)
 		a.streamer.begin(a)
 		a.prepare(false)

@@ -221,7 +221,8 @@ func (s *sequence) each(yield func(n int) bool) {
 // An engine runs an Engine: one goroutine steps the batch.
 type engine struct {
 	Engine
-	prefixes *prefixCache
+	prefixes   *prefixCache
+	embeddings int // of the sequences that run
 
 	mu      sync.Mutex
 	arrived []*sequence // since the stepper last looked
@@ -307,7 +308,7 @@ func (g *engine) run() {
 			continue
 		}
 		steps++
-		now = slot(now.Add(prefill + g.decode(running, steps)))
+		now = slot(now.Add(prefill + g.decode(len(running), steps)))
 		if !g.sleep(timer, now) {
 			return
 		}
@@ -334,13 +335,8 @@ func (g *engine) sleep(timer *time.Timer, until time.Time) bool {
 
 // decode is the time of a decode step, of which those that only have their
 // prompt read are no part.
-func (g *engine) decode(running []*sequence, step uint64) time.Duration {
-	batch := 0
-	for _, s := range running {
-		if !s.embedding {
-			batch++
-		}
-	}
+func (g *engine) decode(running int, step uint64) time.Duration {
+	batch := running - g.embeddings
 	if batch == 0 {
 		return 0
 	}
@@ -416,6 +412,9 @@ func (g *engine) admit(waiting, running []*sequence, kv int) ([]*sequence, []*se
 		s.prefill = time.Duration(float64(s.prompt-s.cached) / g.PrefillRate * float64(time.Second))
 		prefill += s.prefill
 		running = append(running, s)
+		if s.embedding {
+			g.embeddings++
+		}
 		s.admitted = time.Now()
 		s.result <- nil
 	}
@@ -437,6 +436,9 @@ func (g *engine) give(running []*sequence, kv int) ([]*sequence, int) {
 				continue
 			}
 			s.complete = true
+		}
+		if s.embedding {
+			g.embeddings--
 		}
 		close(s.more)
 		kv -= s.kv()
