@@ -67,9 +67,9 @@ func ExampleServer_EachCall() {
 	var _ = func(t *testing.T) {
 		llm := llmperftest.NewServer(t, llmperftest.Engine{})
 		inModel := map[string]time.Duration{} // by the request to the service
-		llm.EachCall(func(origin, correlation string, arrived, _, _, written time.Time) {
-			if llmperftest.Correlation(correlation) != llmperftest.Unknown {
-				inModel[origin] += written.Sub(arrived)
+		llm.EachCall(time.Time{}, func(origin, correlation string, arrived, _, _, ended time.Time) {
+			if llmperftest.Correlation(correlation) != llmperftest.Unknown && !ended.IsZero() {
+				inModel[origin] += ended.Sub(arrived)
 			}
 		})
 	}

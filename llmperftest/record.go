@@ -79,6 +79,16 @@ func (r *record) request() Request {
 	return out
 }
 
+// ends are when the first and the last chunk with a token were written; zero if
+// there were none.
+func (r *record) ends() (first, last time.Time) {
+	n := len(r.chunks)
+	if n == 0 {
+		return first, last
+	}
+	return r.Arrived.Add(r.chunks[0]), r.Arrived.Add(r.chunks[n-1])
+}
+
 // A ledger holds the records of all requests.
 type ledger struct {
 	mu  sync.Mutex
@@ -119,29 +129,37 @@ func (l *ledger) requests() []Request {
 	return all
 }
 
-// A call is what the ledger says of an answered request.
+// A call is what the ledger says of a request, answered or not.
 type call struct {
-	number                        int
-	origin                        string
-	correlation                   Correlation
-	arrived, first, last, written time.Time
+	number                      int
+	origin                      string
+	correlation                 Correlation
+	arrived, first, last, ended time.Time
 }
 
-// calls returns the answered requests by number, their handlers through or not.
-func (l *ledger) calls() []call {
+// calls returns the requests that arrived from since on, by number, their
+// handlers through or not.
+func (l *ledger) calls(since time.Time) []call {
+	all := l.callsSince(since)
+	slices.SortFunc(all, func(a, b call) int { return a.number - b.number })
+	return all
+}
+
+func (l *ledger) callsSince(since time.Time) (all []call) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var all []call
 	for _, r := range l.all {
-		if r.Written.IsZero() {
+		if r.Arrived.Before(since) {
 			continue
 		}
-		c := call{number: r.Number, origin: r.Origin, correlation: r.Correlation, arrived: r.Arrived, written: r.Written}
-		if n := len(r.chunks); n > 0 {
-			c.first, c.last = r.Arrived.Add(r.chunks[0]), r.Arrived.Add(r.chunks[n-1])
+		c := call{number: r.Number, origin: r.Origin, correlation: r.Correlation, arrived: r.Arrived, ended: r.Written}
+		if c.ended.IsZero() {
+			c.ended = r.Ended
+		}
+		if !c.ended.IsZero() { // until then its chunks belong to whoever writes them
+			c.first, c.last = r.ends()
 		}
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b call) int { return a.number - b.number })
 	return all
 }

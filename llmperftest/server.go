@@ -74,15 +74,17 @@ func (s *Server) Client() *http.Client { return s.client }
 // Requests is the record of every request that has ended, in order of arrival.
 func (s *Server) Requests() []Request { return s.ledger.requests() }
 
-// EachCall yields every request that was answered, in order of arrival, by an
-// error or a broken connection too: for which request to the service it was made
-// and how that is known (see [Correlation]), when it arrived, when its first and
-// last chunk with a token were written, zero for an answer that was not streamed,
-// and when the last of it was. Whoever has seen the end of an answer finds it
-// here, though its handler may not have returned.
-func (s *Server) EachCall(yield func(origin, correlation string, arrived, firstToken, lastToken, written time.Time)) {
-	for _, c := range s.ledger.calls() {
-		yield(c.origin, string(c.correlation), c.arrived, c.first, c.last, c.written)
+// EachCall yields every request that arrived from since on, in order of arrival:
+// for which request to the service it was made and how that is known (see
+// [Correlation]); when it arrived; when its first and last chunk with a token were
+// written, zero for an answer that was not streamed; and when it ended, with the
+// last byte of the answer, with a broken connection, or when the client was found
+// to have left. An answer that is not at its end yet has but its arrival. Whoever
+// has seen the end of an answer finds it here, though its handler may not have
+// returned.
+func (s *Server) EachCall(since time.Time, yield func(origin, correlation string, arrived, firstToken, lastToken, ended time.Time)) {
+	for _, c := range s.ledger.calls(since) {
+		yield(c.origin, string(c.correlation), c.arrived, c.first, c.last, c.ended)
 	}
 }
 
