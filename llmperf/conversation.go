@@ -1,6 +1,7 @@
 package llmperf
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,7 +38,7 @@ type Conversation struct {
 const (
 	defaultTurns    = 5
 	defaultMaxTurns = 20
-	mostMute        = 3 // answers without text, one after the other, that a user's conversations bear
+	mostMute        = 3 // answers without text that a user bears who has never had one with
 )
 
 // A dialogue is a user's conversation as far as it has got.
@@ -45,7 +46,8 @@ type dialogue struct {
 	said  []Message // all that was said, or is being said
 	later []string  // what the user has still to say of its own
 	left  int       // turns to come, the one in flight included
-	mute  int       // answers without text, one after the other
+	mute  int       // answers without text, before the first with
+	spoke bool      // an answer had text
 }
 
 func (v *Conversation) validate() error {
@@ -97,8 +99,8 @@ func (v *Conversation) Messages(c *Call) ([]Message, error) {
 
 // advance lets the user say the next thing.
 func (v *Conversation) advance(c *Call, d *dialogue) error {
-	if d.mute >= mostMute {
-		return fmt.Errorf("%d answers in a row had no text that a Conversation could go on with: the target must keep the text of answers, as OpenAI does, and the limit of output tokens must leave room for it after the reasoning", d.mute)
+	if d.mute >= mostMute && !d.spoke {
+		return fmt.Errorf("the first %d answers had no text that a Conversation could go on with: the target must keep the text of answers, as OpenAI does, and the limit of output tokens must leave room for it after the reasoning", d.mute)
 	}
 	if d.left > 0 && len(d.later) > 0 {
 		d.said = append(d.said, Message{Role: "user", Content: d.later[0]})
@@ -142,11 +144,11 @@ func (c *Call) heard(ok bool) {
 	case !ok:
 		d.left = 0
 	case d.left == 0:
-	case len(c.answer) == 0:
+	case len(bytes.TrimSpace(c.answer)) == 0:
 		d.left = 0
 		d.mute++
 	default:
-		d.mute = 0
+		d.spoke = true
 		d.said = append(d.said, Message{Role: "assistant", Content: string(c.answer)})
 	}
 }

@@ -58,7 +58,7 @@ type measurement struct {
 	log     []record.Sample
 
 	interrupted atomic.Pointer[string] // why the run is to end, as soon as it can
-	blind       bool                   // an observer panicked: none is called any more
+	blind       bool                   // an observer did not return: none is called any more
 
 	clock  load.Clock
 	crowd  *load.Crowd
@@ -264,7 +264,17 @@ func (m *measurement) newUser(u int, r *record.Recorder) func(context.Context, i
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		c.begin(u, n, sent)
+		returned := false
+		defer func() {
+			if !returned { // and it takes the user with it
+				c.sample.End, c.sample.Class = int64(m.clock.Now()), record.Target
+				c.sample.Detail = "the target ended its goroutine, as t.FailNow and require do: return an error instead"
+				m.interrupt("%s", c.sample.Detail)
+				r.Add(c.sample)
+			}
+		}()
 		err := send(ctx, m.scenario.Target, c)
+		returned = true
 		c.sample.End = int64(m.clock.Now())
 		if err == nil && ctx.Err() != nil && c.sample.End-c.sample.Sent > int64(timeout) {
 			err = ctx.Err()

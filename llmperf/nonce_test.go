@@ -96,6 +96,7 @@ func TestASharedPrefixComesBeforeAllThatDiffers(t *testing.T) {
 			[]Message{{"system", prefix.Content + "\n\nBe brief."}, {"user", marker + "Hello"}}},
 		{"with a developer's message", Nonce(custom{{"developer", "Be brief."}, {"user", "Hello"}}),
 			[]Message{prefix, {"developer", "Be brief."}, {"user", marker + "Hello"}}},
+		{"of the system alone", Nonce(custom{{"system", "Be brief."}}), []Message{prefix, {"system", marker + "Be brief."}}},
 		{"without a user", Nonce(custom{{"developer", "Be brief."}}), []Message{prefix, {"developer", marker + "Be brief."}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,10 +8,10 @@ import (
 )
 
 // An Observer is told of a run as it goes on; functions that are nil are not
-// called. They are called one after the other, by the goroutine that steers the
-// load: one that takes long delays the load's next step. In a simulated run they
-// are called in virtual time. If one panics, the run is aborted, and reported
-// with what was measured until then.
+// called. They are called one after the other, and the load's steering waits for
+// them: one that takes long delays the load's next step. In a simulated run they
+// are called in virtual time. If one panics, or ends its goroutine as t.FailNow
+// does, the run is aborted, and reported with what was measured until then.
 type Observer struct {
 	Start  func(Scenario) // before the first request; the scenario has its defaults
 	Sample func(Sample)   // for each request that ended, up to half a second after it
@@ -75,20 +75,30 @@ func (m *measurement) sampleOf(s *record.Sample) Sample {
 	return out
 }
 
-// observe calls every observer's function of one kind. A panic aborts the run.
+// observe calls every observer's function of one kind, on a goroutine of its own:
+// t.FailNow and the functions of package require, which testers are used to call,
+// end the goroutine that they are called on. That, or a panic, aborts the run.
 func (m *measurement) observe(call func(Observer)) {
-	if m.blind {
+	if m.blind || len(m.scenario.Observers) == 0 {
 		return
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			m.blind = true
-			m.interrupt("an observer panicked: %v, %s", r, panicPlace(debug.Stack()))
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		m.blind = true
+		defer func() {
+			if r := recover(); r != nil {
+				m.interrupt("an observer panicked: %v, %s", r, panicPlace(debug.Stack()))
+			} else if m.blind {
+				m.interrupt("an observer ended its goroutine, as t.FailNow and require do: use assert, or t.Error")
+			}
+		}()
+		for _, o := range m.scenario.Observers {
+			call(o)
 		}
+		m.blind = false
 	}()
-	for _, o := range m.scenario.Observers {
-		call(o)
-	}
+	<-over
 }
 
 func (m *measurement) observeStart() {

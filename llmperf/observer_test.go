@@ -3,6 +3,7 @@ package llmperf_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -114,4 +115,38 @@ func TestAPanicOfAnObserverAbortsTheRunAndLosesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAnObserverThatEndsItsGoroutineAbortsTheRun(t *testing.T) {
+	for name, o := range map[string]llmperf.Observer{
+		"start":  {Start: func(llmperf.Scenario) { runtime.Goexit() }},
+		"sample": {Sample: func(llmperf.Sample) { runtime.Goexit() }},
+		"step":   {Step: func(llmperf.Step) { runtime.Goexit() }},
+		"stop":   {Stop: func(*llmperf.Result) { runtime.Goexit() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				_, err := llmperf.Measure(t.Context(), watched(o)(t))
+				assert.ErrorContains(t, err, "an observer ended its goroutine, as t.FailNow and require do")
+			})
+		})
+	}
+}
+
+func TestATargetThatEndsItsGoroutineAbortsTheRun(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := watched()(t)
+		s.Target = llmperf.TargetFunc(func(_ context.Context, c *llmperf.Call) error {
+			time.Sleep(100 * time.Millisecond)
+			if c.Number() == 20 && c.User() == 1 {
+				runtime.Goexit()
+			}
+			return nil
+		})
+		res, err := llmperf.Measure(t.Context(), s)
+		assert.ErrorContains(t, err, "the target ended its goroutine, as t.FailNow and require do")
+		all := res.Warmup.Failures["target"] + res.Total.Failures["target"]
+		assert.Equal(t, 1, all, "the request is counted once: %v %v", res.Warmup.Failures, res.Total.Failures)
+		assert.Less(t, res.Elapsed, 20*time.Second)
+	})
 }

@@ -1,6 +1,10 @@
 package llmperf
 
-import "fmt"
+import (
+	"fmt"
+
+	"llmperf.dev/llmperf/internal/load"
+)
 
 // OriginHeader is the HTTP header with which targets say which request of which
 // user they send: its value is [Call.Origin]. A service that hands it on, as the
@@ -12,6 +16,10 @@ const OriginHeader = "Llmperf-Origin"
 // Origin names the request: its user, its number, and eight hexadecimal digits
 // that differ from run to run in real time, as in "3-14-9f86d081".
 func (c *Call) Origin() string {
-	run := uint64(c.clock.Start().UnixNano()) * 0x9e3779b97f4a7c15
-	return fmt.Sprintf("%d-%d-%08x", c.User(), c.Number(), run>>32)
+	return fmt.Sprintf("%d-%d-%s", c.User(), c.Number(), runOf(c.clock))
+}
+
+// runOf names a run: by when it began.
+func runOf(clock load.Clock) string {
+	return fmt.Sprintf("%08x", uint64(clock.Start().UnixNano())*0x9e3779b97f4a7c15>>32)
 }

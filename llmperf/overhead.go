@@ -17,12 +17,13 @@ import (
 // was called, such as *llmperftest.Server. It must run in the same process as
 // the test.
 //
-// EachCall yields every call that has been answered, in order of arrival: for
-// which request of the load it was made, if that is known, and how ("header" or
-// "prompt"); when it arrived; when the first and the last token of its answer
-// were written, zero if there were none; and when its last byte was.
+// EachCall yields every call that arrived from since on, in order of arrival: for
+// which request of the load it was made, as [Call.Origin] says it, if that is
+// known, and how ("header" or "prompt"); when it arrived; when the first and the
+// last token of its answer were written, zero if there were none; and when it
+// ended, be it that the caller left, zero if it is still under way.
 type Upstream interface {
-	EachCall(yield func(origin, correlation string, arrived, firstToken, lastToken, written time.Time))
+	EachCall(since time.Time, yield func(origin, correlation string, arrived, firstToken, lastToken, ended time.Time))
 }
 
 // OverheadStats say how much of the latency of successful requests was the
@@ -39,49 +40,64 @@ type OverheadStats struct {
 	//   - "header": the service handed on the header Llmperf-Origin, or the context
 	//     of its requests (as it does with the clients of package llmperftest).
 	//   - "prompt": the service handed on the prompt, whose beginning names its user.
-	//   - "totals": it is not known. Then only Mean is: the mean latency less the mean
-	//     time that the upstreams had requests, and nothing can be said of single ones.
+	//   - "totals": of some calls it is not known. Then only Mean and Upstream are
+	//     measured, and nothing is said of single requests: those whose calls are
+	//     known may be others than those whose calls are not.
 	//   - "": nothing called the upstreams, or the scenario has none.
-	Correlation string        `json:"correlation"`
-	Calls       float64       `json:"calls"`   // mean number of upstream calls of a request
-	Unknown     int           `json:"unknown"` // upstream calls of this time of which it is not known what they were made for
-	Mean        time.Duration `json:"mean_ns"` // of Total; known from totals too
+	Correlation string  `json:"correlation"`
+	Calls       float64 `json:"calls"`   // mean number of upstream calls of a request
+	Seen        int     `json:"seen"`    // upstream calls that arrived while measuring
+	Unknown     int     `json:"unknown"` // of them, those of which it is not known what they were made for
+
+	// Mean is that of Total. With totals, it is that of all requests, failed ones
+	// too, and is off by what happens at the ends of the time measured; it is not
+	// known of a single target of a Mix.
+	Mean time.Duration `json:"mean_ns"`
 
 	Total        Distribution `json:"total"`          // latency less the time in upstreams
 	Before       Distribution `json:"before"`         // request sent → first call arrived
 	BetweenCalls Distribution `json:"between_calls"`  // between the first call and the last: no call under way
 	Tokens       Distribution `json:"between_tokens"` // first token → last token, less the same of the last call that streamed: what passing tokens on adds, or below 0 takes off
-	After        Distribution `json:"after"`          // last byte of the last call → last byte of the answer
+	After        Distribution `json:"after"`          // end of the last call → last byte of the answer
+	Upstream     Distribution `json:"upstream"`       // at least one call under way; with totals, the time of each call
 }
 
 // The ways in which calls are known to belong to requests.
 const (
-	byHeader = "header"
 	byPrompt = "prompt"
 	byTotals = "totals"
 )
 
+// mostUnknown is one over the share of calls of unknown origin up to which single
+// requests are spoken of: so few do not move a percentile.
+const mostUnknown = 1000
+
 // unknown says why overheads are not known.
 func (o *OverheadStats) unknown() string {
-	if o.Correlation == byTotals {
-		return fmt.Sprintf("which upstream call was made for which request is not known (the service's mean overhead is %s): call the upstream with the context of the request and the client of the fake server, or hand the header %s on, or the prompt; nothing is known of single requests",
-			duration(o.Mean), OriginHeader)
+	if o.Correlation != byTotals {
+		return "no call reached the scenario's upstreams"
 	}
-	return "no call reached the scenario's upstreams"
+	mean := ""
+	if o.Mean > 0 {
+		mean = fmt.Sprintf(" (the service's mean overhead is about %s)", duration(o.Mean))
+	}
+	return fmt.Sprintf("%s of %s are of no known request%s: call the upstream with the context of the request and the client of the fake server, or hand the header %s on, or the prompt; nothing is known of single requests",
+		count(o.Unknown), plural(o.Seen, "upstream call"), mean, OriginHeader)
 }
 
-// A call is one call to an upstream. Times are since the start of the run.
+// A call is one call to an upstream. Times are since the start of the run; 0
+// means that the moment never came.
 type call struct {
-	origin                                  string
-	correlation                             string
-	arrived, firstToken, lastToken, written time.Duration
+	correlation                           string // "" if it is not known what the call was made for
+	user, number                          int32
+	arrived, firstToken, lastToken, ended time.Duration
 }
 
 // A callKey names a request.
 type callKey struct{ user, number int32 }
 
 // callsIn are the calls to the scenario's upstreams while samples were in flight,
-// in order of arrival.
+// in order of arrival, but for those of other runs.
 func (m *measurement) callsIn(samples []record.Sample) []call {
 	if len(m.scenario.Upstreams) == 0 || len(samples) == 0 {
 		return nil
@@ -90,30 +106,93 @@ func (m *measurement) callsIn(samples []record.Sample) []call {
 	for i := range samples {
 		first, last = min(first, samples[i].Sent), max(last, samples[i].End)
 	}
-	var calls []call
+	start, own := m.clock.Start(), runOf(m.clock)
 	since := func(t time.Time) time.Duration {
 		if t.IsZero() {
 			return 0
 		}
-		return t.Sub(m.clock.Start())
+		return t.Sub(start)
 	}
+	var calls []call
 	for _, u := range m.scenario.Upstreams {
-		u.EachCall(func(origin, correlation string, arrived, firstToken, lastToken, written time.Time) {
-			if at := since(arrived); int64(at) >= first && int64(at) <= last {
-				calls = append(calls, call{origin, correlation, at, since(firstToken), since(lastToken), since(written)})
+		u.EachCall(start.Add(time.Duration(first)), func(origin, correlation string, arrived, firstToken, lastToken, ended time.Time) {
+			c := call{arrived: since(arrived), firstToken: since(firstToken), lastToken: since(lastToken), ended: since(ended)}
+			if int64(c.arrived) > last {
+				return
 			}
+			user, number, run, ok := parseOrigin(origin)
+			if ok && correlation != "" {
+				if run != own {
+					return
+				}
+				c.correlation, c.user, c.number = correlation, user, number
+			}
+			calls = append(calls, c)
 		})
 	}
 	slices.SortStableFunc(calls, func(a, b call) int { return cmp.Compare(a.arrived, b.arrived) })
 	return calls
 }
 
-// overheadOf tells the service's own time of samples from that in the upstreams.
-func overheadOf(samples []record.Sample, calls []call) OverheadStats {
+// overheadOf tells the service's own time of a bucket's requests from that in
+// the upstreams. Calls may be more than those of the bucket.
+func overheadOf(b *bucket, calls []call) OverheadStats {
 	var out OverheadStats
-	if len(calls) == 0 {
-		return out
+	for _, c := range calls {
+		if b.covers(c.arrived) {
+			out.Seen++
+			if c.correlation == "" {
+				out.Unknown++
+			}
+		}
 	}
+	switch {
+	case out.Seen == 0:
+	case out.Unknown*mostUnknown > out.Seen:
+		out.totals(b, calls)
+	default:
+		out.each(b.samples, calls)
+	}
+	return out
+}
+
+// each tells the overhead of every successful request.
+func (o *OverheadStats) each(samples []record.Sample, calls []call) {
+	var total, before, between, tokens, after, upstream metricValues
+	of := match(samples, calls)
+	made := 0
+	for i := range samples {
+		s := &samples[i]
+		if s.Class != record.OK {
+			continue
+		}
+		own := of[s]
+		made += len(own)
+		p := partsOf(s, own)
+		total.add(s, p.total)
+		if len(own) == 0 {
+			continue
+		}
+		o.Correlation = cmp.Or(o.Correlation, own[0].correlation)
+		before.add(s, p.before)
+		between.add(s, p.between)
+		after.add(s, p.after)
+		upstream.add(s, float64(s.Latency())-p.total)
+		if p.streamed {
+			tokens.add(s, p.tokens)
+		}
+	}
+	if o.Correlation == "" {
+		return
+	}
+	o.Total, o.Before, o.BetweenCalls = total.distribution(), before.distribution(), between.distribution()
+	o.Tokens, o.After, o.Upstream = tokens.distribution(), after.distribution(), upstream.distribution()
+	o.Mean = o.Total.Mean
+	o.Calls = float64(made) / float64(o.Total.N)
+}
+
+// match finds the calls that were made for each sample.
+func match(samples []record.Sample, calls []call) map[*record.Sample][]call {
 	byUser := map[int32][]*record.Sample{}
 	byKey := map[callKey]*record.Sample{}
 	for i := range samples {
@@ -123,85 +202,53 @@ func overheadOf(samples []record.Sample, calls []call) OverheadStats {
 	}
 	of := map[*record.Sample][]call{}
 	for _, c := range calls {
-		user, number, ok := parseOrigin(c.origin)
-		if !ok || c.correlation == "" {
-			out.Unknown++
+		if c.correlation == "" {
 			continue
 		}
-		out.Correlation = cmp.Or(out.Correlation, c.correlation)
-		s := byKey[callKey{user, number}]
+		s := byKey[callKey{c.user, c.number}]
 		if c.correlation == byPrompt {
 			// A conversation's prompt names its first request; a user has but one in flight.
-			s = inFlightAt(byUser[user], c.arrived)
+			s = inFlightAt(byUser[c.user], c.arrived)
 		}
 		if s != nil && int64(c.arrived) < s.End { // nobody waits for a later one
 			of[s] = append(of[s], c)
 		}
 	}
-	if out.Correlation == "" {
-		return totals(samples, calls, out)
-	}
-	var total, before, between, tokens, after metricValues
-	made := 0
-	for i := range samples {
-		s := &samples[i]
-		own := of[s]
-		if s.Class != record.OK || len(own) == 0 && out.Unknown > 0 {
-			continue
-		}
-		made += len(own)
-		p := partsOf(s, own)
-		total.add(s, p.total)
-		if len(own) == 0 {
-			continue
-		}
-		before.add(s, p.before)
-		between.add(s, p.between)
-		after.add(s, p.after)
-		if p.streamed {
-			tokens.add(s, p.tokens)
-		}
-	}
-	out.Total, out.Before, out.BetweenCalls = total.distribution(), before.distribution(), between.distribution()
-	out.Tokens, out.After = tokens.distribution(), after.distribution()
-	out.Mean = out.Total.Mean
-	if out.Total.N > 0 {
-		out.Calls = float64(made) / float64(out.Total.N)
-	}
-	return out
+	return of
 }
 
-// totals tells the mean overhead, of all samples that came home, where it is
-// not known which call belongs to which.
-func totals(samples []record.Sample, calls []call, out OverheadStats) OverheadStats {
-	out.Correlation = byTotals
-	own, home := 0.0, 0
-	for i := range samples {
-		if samples[i].Class == record.OK {
-			own += float64(samples[i].Latency())
-			home++
+// totals tells what can be told where some calls may be of any request.
+func (o *OverheadStats) totals(b *bucket, calls []call) {
+	o.Correlation = byTotals
+	var each []float64
+	inside := 0.0
+	for _, c := range calls {
+		if b.covers(c.arrived) && c.ended > 0 {
+			each = append(each, float64(c.ended-c.arrived))
+			inside += float64(c.ended - c.arrived)
 		}
 	}
-	if home == 0 {
-		return out
+	o.Upstream = newDistribution(each)
+	if b.part || len(b.samples) == 0 {
+		return
 	}
-	for _, c := range calls {
-		own -= float64(c.written - c.arrived)
+	whole := 0.0
+	for i := range b.samples {
+		whole += float64(b.samples[i].Latency())
 	}
-	out.Mean = time.Duration(own / float64(home))
-	out.Calls = float64(len(calls)) / float64(home)
-	return out
+	o.Mean = time.Duration(max(0, whole-inside) / float64(len(b.samples)))
+	o.Calls = float64(o.Seen) / float64(len(b.samples))
 }
 
 // parseOrigin reads a Call's origin.
-func parseOrigin(origin string) (user, number int32, ok bool) {
+func parseOrigin(origin string) (user, number int32, run string, ok bool) {
 	fields := strings.Split(origin, "-")
 	if len(fields) != 3 {
-		return 0, 0, false
+		return 0, 0, "", false
 	}
 	u, err := strconv.ParseInt(fields[0], 10, 32)
 	n, err2 := strconv.ParseInt(fields[1], 10, 32)
-	return int32(u), int32(n), err == nil && err2 == nil
+	return int32(u), int32(n), fields[2], err == nil && err2 == nil
 }
 
 // inFlightAt is the one of a user's requests that was in flight at t, or nil.
@@ -233,7 +280,11 @@ func partsOf(s *record.Sample, calls []call) ownTime {
 			own.between += float64(c.arrived - until)
 		}
 		// What a call takes beyond its request's end is nothing that the user waits for.
-		until = max(until, min(c.written, time.Duration(s.End)))
+		ended := min(c.ended, time.Duration(s.End))
+		if c.ended == 0 {
+			ended = time.Duration(s.End)
+		}
+		until = max(until, ended)
 		if c.lastToken > c.firstToken && s.LastToken > s.FirstToken {
 			own.streamed = true
 			own.tokens = float64(s.LastToken-s.FirstToken) - float64(c.lastToken-c.firstToken)
@@ -264,7 +315,8 @@ func overheadTable(steps []Step) string {
 		case "":
 			continue
 		case byTotals:
-			fmt.Fprintf(&text, "overhead at %d users: %s in the mean; which call was made for which request is not known\n", steps[i].Load.Users, duration(o.Mean))
+			fmt.Fprintf(&text, "overhead at %d users: about %s in the mean, upstream calls p50 %s p95 %s; %s of %s are of no known request\n",
+				steps[i].Load.Users, duration(o.Mean), duration(o.Upstream.P50), duration(o.Upstream.P95), count(o.Unknown), plural(o.Seen, "call"))
 			continue
 		}
 		if rows++; rows == 1 {

@@ -47,11 +47,11 @@ func (s sharedPrefix) entry(c *Call) (entry, error) {
 	if err != nil || len(e.messages) == 0 {
 		return e, err
 	}
+	asked := slices.IndexFunc(e.messages, func(m Message) bool { return m.Role != "system" && m.Role != "developer" })
 	if e.mark != unmarked {
-		isAsked := func(m Message) bool { return m.Role != "system" && m.Role != "developer" }
-		e.mark = max(e.mark, slices.IndexFunc(e.messages, isAsked))
+		e.mark = max(e.mark, asked)
 	}
-	if first := e.messages[0]; first.Role == "system" {
+	if first := e.messages[0]; first.Role == "system" && (asked >= 0 || e.mark == unmarked) {
 		e.messages = slices.Clone(e.messages)
 		e.messages[0].Content = s.text + "\n\n" + first.Content
 		return e, nil

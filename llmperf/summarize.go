@@ -17,12 +17,16 @@ type bucket struct {
 	gaps        *record.Histogram
 	later       []record.Sample // sent after until, should that move, with their gaps
 	parts       []*bucket       // the same by target, of a mix
+	part        bool            // it is one of another's parts
+	merged      []*bucket       // those that it sums up, if it does
 }
 
 func newBucket(from, until time.Duration, users, parts int) *bucket {
 	b := &bucket{from: from, until: until, users: users, gaps: record.NewHistogram()}
 	for range parts {
-		b.parts = append(b.parts, newBucket(from, until, users, 0))
+		part := newBucket(from, until, users, 0)
+		part.part = true
+		b.parts = append(b.parts, part)
 	}
 	return b
 }
@@ -51,20 +55,31 @@ func (b *bucket) merge(o *bucket) {
 	b.samples = append(b.samples, o.samples...)
 	b.gaps.Merge(o.gaps)
 	b.until += o.until - o.from
+	b.merged = append(b.merged, o)
 	for i, part := range b.parts {
 		part.merge(o.parts[i])
 	}
+}
+
+// covers reports whether t is in the time that the bucket measures.
+func (b *bucket) covers(t time.Duration) bool {
+	for _, o := range b.merged {
+		if o.covers(t) {
+			return true
+		}
+	}
+	return len(b.merged) == 0 && t >= b.from && t < b.until
 }
 
 // sumUp puts the figures of a bucket into s.
 func (m *measurement) sumUp(s *Step, b *bucket) {
 	s.Stats = sumUp(b.samples, b.gaps, b.until-b.from, b.users)
 	calls := m.callsIn(b.samples)
-	s.Overhead = overheadOf(b.samples, calls)
+	s.Overhead = overheadOf(b, calls)
 	s.Targets = nil
 	for i, name := range parts(m.scenario.Target) {
 		part := TargetStats{Name: name, Stats: sumUp(b.parts[i].samples, b.parts[i].gaps, b.until-b.from, b.users)}
-		part.Overhead = overheadOf(b.parts[i].samples, calls)
+		part.Overhead = overheadOf(b.parts[i], calls)
 		s.Targets = append(s.Targets, part)
 	}
 }

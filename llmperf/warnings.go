@@ -14,7 +14,7 @@ func warningsOf(steps []*stepRun, conf float64) []string {
 	var warnings []string
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	if most := mostCached(steps); most >= cachedShare {
-		warn("the server's prefix cache answered up to %s of a step's prompt tokens: TTFT is that of prompts it has seen before; unless that is what users send, let prompts differ from their first word on, as this package's own do",
+		warn("the server's prefix cache answered up to %s of a step's prompt tokens: TTFT is that of prompts it has seen before, as with SharedPrefix and Conversation it is meant to be; otherwise let prompts differ from their first word on, as this package's own do",
 			percent(most))
 	}
 	for i, step := range steps {
@@ -39,12 +39,19 @@ func warningsOf(steps []*stepRun, conf float64) []string {
 // well be as much.
 const cachedShare = 0.2
 
-// mostCached is the largest share of prompt tokens from a prefix cache.
+// mostCached is the largest share of prompt tokens from a prefix cache, of any
+// target in any step.
 func mostCached(steps []*stepRun) float64 {
 	most := 0.0
+	see := func(s *Stats) {
+		if s.PromptTokens > 0 {
+			most = max(most, float64(s.CachedTokens)/float64(s.PromptTokens))
+		}
+	}
 	for _, step := range steps {
-		if step.PromptTokens > 0 {
-			most = max(most, float64(step.CachedTokens)/float64(step.PromptTokens))
+		see(&step.Stats)
+		for i := range step.Targets {
+			see(&step.Targets[i].Stats)
 		}
 	}
 	return most

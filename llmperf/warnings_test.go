@@ -62,21 +62,25 @@ func TestADoubtfulMeasurementIsWarnedOf(t *testing.T) {
 }
 
 func TestAPrefixCacheThatAnswersIsWarnedOf(t *testing.T) {
-	cached := func(prompt, cached int) []string {
+	using := func(prompt, cached int) llmperf.Target {
+		return llmperf.TargetFunc(func(_ context.Context, c *llmperf.Call) error {
+			time.Sleep(100 * time.Millisecond)
+			c.Usage(prompt, cached, 1)
+			return nil
+		})
+	}
+	warnings := func(target llmperf.Target) []string {
 		return virtually(t, func(*testing.T) llmperf.Scenario {
-			return llmperf.Scenario{
-				Target: llmperf.TargetFunc(func(_ context.Context, c *llmperf.Call) error {
-					time.Sleep(100 * time.Millisecond)
-					c.Usage(prompt, cached, 1)
-					return nil
-				}),
-				Profile: hold(4, time.Minute), Warmup: time.Second,
-			}
+			return llmperf.Scenario{Target: target, Profile: hold(4, time.Minute), Warmup: time.Second}
 		}).Warnings
 	}
+	cached := func(prompt, cached int) []string { return warnings(using(prompt, cached)) }
 	assert.Contains(t, strings.Join(cached(200, 150), "\n"), "the server's prefix cache answered up to 75 % of a step's prompt tokens")
 	assert.Empty(t, cached(200, 16), "the service's own instructions may be cached")
 	assert.Empty(t, cached(0, 0))
+	assert.NotEmpty(t, warnings(llmperf.Mix{
+		{Name: "cached", Weight: 1, Target: using(100, 100)}, {Name: "long", Weight: 1, Target: using(10000, 0)},
+	}), "one target of a mix")
 }
 
 func TestSignalsAreReadAsAnOperatorWould(t *testing.T) {

@@ -30,6 +30,13 @@ type inFlight struct{ v atomic.Int64 }
 func (f *inFlight) Load() int64   { return f.v.Load() ^ idle }
 func (f *inFlight) Store(t int64) { f.v.Store(t ^ idle) }
 
+// send sends a request. Whatever becomes of its goroutine, it is in flight no
+// more.
+func (u *user) send(request func()) {
+	defer u.sending.Store(idle)
+	request()
+}
+
 // run is the user's life: begin, then send, wait for the whole answer and
 // think, until told to leave.
 func (u *user) run(c *Crowd) {
@@ -47,8 +54,7 @@ func (u *user) run(c *Crowd) {
 		u.sending.Store(aboutToSend)
 		sent := c.Clock.Now()
 		u.sending.Store(int64(sent))
-		request(c.ctx, n, sent)
-		u.sending.Store(idle)
+		u.send(func() { request(c.ctx, n, sent) })
 		timer.Reset(align(c.Clock.Now()+c.cfg.Think(u.number, n), u.number) - c.Clock.Now())
 	}
 }
