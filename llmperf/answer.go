@@ -49,6 +49,7 @@ type chunkReader struct {
 	dialect  *dialect
 	chunk    wire.Chunk
 	complete bool
+	reasoned bool // reasoning was shown
 }
 
 // take accounts for the chunk that was parsed last.
@@ -57,8 +58,14 @@ func (r *chunkReader) take() error {
 		return r.chunk.Error
 	}
 	r.complete = r.complete || r.chunk.Complete
+	r.reasoned = r.reasoned || r.chunk.Reasoning
 	if r.chunk.HasUsage {
 		r.call.Usage(r.chunk.Usage.Prompt, r.chunk.Usage.Cached, r.chunk.Usage.Completion)
+		hidden := r.chunk.Usage.Reasoning
+		if r.reasoned {
+			hidden = 0
+		}
+		r.call.hide(hidden)
 	}
 	return answerBounded(r.call)
 }
@@ -108,6 +115,8 @@ func (s *streamReader) event(e wire.Event) error {
 	case wire.IsDone(e.Data):
 		s.done = true
 		s.complete = s.complete || s.dialect.doneEnds
+		return nil
+	case e.Name == "ping":
 		return nil
 	case e.Name == "error":
 		return wire.ParseError(e.Data)

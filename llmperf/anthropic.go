@@ -19,6 +19,10 @@ import (
 // tokens of a prompt are those it read from its cache, wrote to it, and the
 // rest. A stream must end with message_stop, else it is truncated; a complete
 // answer without any token is empty.
+//
+// The count of output tokens holds all thinking, also where the stream sums it
+// up or leaves it out, and does not tell how much that was. ITL and TPOT are too
+// low then: judge ICL in their place, or leave thinking off.
 type Anthropic struct {
 	BaseURL string // up to and without /v1/messages, such as "https://api.anthropic.com"; required
 	Model   string // required

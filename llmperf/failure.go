@@ -135,7 +135,7 @@ func (http2Stream) Error() string { return "the stream was reset" }
 func isConnect(err error) bool {
 	var op *net.OpError
 	var dns *net.DNSError
-	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"
+	return errors.As(err, &dns) || errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
 func isTimeout(err error) bool {

@@ -48,7 +48,7 @@ func (o Ollama) GoString() string { return o.String() }
 var ollama = &dialect{
 	stream: "application/x-ndjson",
 	part:   func(_ string, data []byte, c *wire.Chunk) error { return wire.ParseOllama(data, c) },
-	whole:  wire.ParseOllama,
+	whole:  wire.ParseOllamaAnswer,
 	ending: "without a line that says done", content: "content",
 }
 

@@ -26,9 +26,11 @@ const (
 //
 // The first token is the first chunk with content, reasoning, a tool call or a
 // refusal; a chunk counts as one token, and the server's own count, where it
-// sends one, replaces the sum. A stream must end with [DONE] or after a finish
-// reason, and one of [Responses] with its last event, else it is truncated; a
-// complete answer without any token is empty.
+// sends one, replaces the sum. Where that count holds tokens of a reasoning that
+// the stream did not show, they are output tokens, and ITL and TPOT leave them
+// out. A stream must end with [DONE] or after a finish reason, and one of
+// [Responses] with its last event, else it is truncated; a complete answer
+// without any token is empty.
 //
 // [Completions] and [Embeddings] send the contents of the messages as one text,
 // with blank lines between. An answer of [Embeddings] comes as a whole and has

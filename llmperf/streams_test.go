@@ -26,6 +26,7 @@ const streamsDir = "../testdata/streams"
 type account struct {
 	chunks, tokens int // tokens as the server says it counted, or else the chunks
 	prompt, cached int
+	hidden         int // of the tokens, those of a reasoning that was not shown
 	text           string
 	class          FailureClass // "" for a success
 }
@@ -54,6 +55,7 @@ func accountOf(t *testing.T, target Target, keep bool) (a account, err error) {
 	}
 	a.chunks, a.tokens = int(c.sample.Chunks), c.sample.OutputTokens()
 	a.prompt, a.cached = int(c.sample.Prompt), int(c.sample.Cached)
+	a.hidden = int(c.sample.Hidden)
 	a.text = string(c.answer)
 	return a, err
 }
@@ -132,8 +134,11 @@ var streamed = []struct {
 	{"chat-byte-order-mark-cr.sse", account{chunks: 2, tokens: 2, text: "Old Mac"}, "the standard allows both", ""},
 	{"chat-content-parts.sse", account{chunks: 3, tokens: 3, text: "Yes."}, "content as a list of parts", ""},
 	{"chat-deepseek-reasoning.sse", account{chunks: 4, tokens: 8, prompt: 13, text: "A bowline holds."}, "keep-alives bring nothing; content is null while it reasons", ""},
+	{"chat-deepseek-cached.sse", account{chunks: 2, tokens: 3, prompt: 93, cached: 64, text: "Splice it."}, "hits are cached tokens", ""},
 	{"chat-error-event-plain-text.sse", account{class: FailInBand}, "whose data need not be JSON", ""},
 	{"chat-error-event.sse", account{chunks: 1, tokens: 1, text: "Oh", class: FailInBand}, "an event named error", ""},
+	{"chat-gateway-finish-error.sse", account{chunks: 2, tokens: 2, text: "Peat burns", class: FailInBand}, "a finish that is an error", ""},
+	{"chat-gateway-pings.sse", account{chunks: 2, tokens: 2, text: "Peat burns"}, "a ping is no chunk, whatever its data", ""},
 	{"chat-ids-and-names.sse", account{chunks: 2, tokens: 2, text: "One two"}, "fields that chat has no use for", ""},
 	{"chat-llamacpp-error-field.sse", account{class: FailInBand}, "a field that browsers ignore", ""},
 	{"chat-llamacpp-error-in-band.sse", account{class: FailInBand}, "an error, and no [DONE]", ""},
@@ -149,6 +154,7 @@ var streamed = []struct {
 	{"chat-ollama-no-last-newline.ndjson", account{chunks: 3, tokens: 4, prompt: 18, text: "Fog lifts."}, "the last line is whole", ""},
 	{"chat-ollama.ndjson", account{chunks: 3, tokens: 4, prompt: 18, text: "Fog lifts."}, "the last line is the summary", ""},
 	{"chat-openai-function-call.sse", account{chunks: 3, tokens: 3}, "calls before there were tools", ""},
+	{"chat-openai-hidden-reasoning.sse", account{chunks: 4, tokens: 202, prompt: 19, hidden: 192, text: "Geese fly south."}, "reasoning is counted and not sent", ""},
 	{"chat-openai-refusal.sse", account{chunks: 4, tokens: 4}, "a refusal is output", ""},
 	{"chat-openai-text.sse", account{chunks: 5, tokens: 5, text: "Rivers carry rain home."}, "the role, the finish and [DONE] bring no tokens", ""},
 	{"chat-openai-tool-calls.sse", account{chunks: 5, tokens: 5}, "the first chunk names a function; the second brings nothing", ""},
@@ -203,6 +209,7 @@ var streamed = []struct {
 	{"responses-openai-failed.sse", account{chunks: 1, tokens: 1, text: "Salt", class: FailInBand}, "a response that failed says why", ""},
 	{"responses-openai-function-call.json", account{tokens: 17, prompt: 61}, "a call without text", ""},
 	{"responses-openai-function-call.sse", account{chunks: 3, tokens: 17, prompt: 61}, "arguments are output; the item that names the function is none", ""},
+	{"responses-openai-hidden-reasoning.sse", account{chunks: 4, tokens: 133, prompt: 44, cached: 32, hidden: 128, text: "Salt keeps fish."}, "reasoning is counted and not sent", ""},
 	{"responses-openai-in-progress.json", account{class: FailTruncated}, "there is more to come", ""},
 	{"responses-openai-incomplete.sse", account{chunks: 2, tokens: 2, prompt: 44, text: "Salt keeps"}, "an answer that was cut short by its limit is complete", ""},
 	{"responses-openai-no-deltas.sse", account{prompt: 44, class: FailEmpty}, "complete, and without output", ""},
@@ -224,6 +231,7 @@ var streamed = []struct {
 	{"anthropic-error-unnamed.sse", account{prompt: 25, class: FailInBand}, "the data says that it is an error", ""},
 	{"anthropic-error.json", account{class: FailInBand}, "a success says no error", ""},
 	{"anthropic-error.sse", account{chunks: 1, tokens: 1, prompt: 25, text: "Ropes", class: FailInBand}, "tokens, then an error inside a successful response", ""},
+	{"anthropic-input-at-the-end.sse", account{chunks: 4, tokens: 9, prompt: 1147, cached: 1024, text: "Ropes fray first where they bend."}, "a count at the end leaves those that it does not repeat", ""},
 	{"anthropic-no-content.json", account{class: FailMalformed}, "a message has content", ""},
 	{"anthropic-no-type.sse", account{class: FailMalformed}, "an event has a type", ""},
 	{"anthropic-not-json.sse", account{prompt: 25, class: FailMalformed}, "an event is JSON", ""},
@@ -241,6 +249,7 @@ var streamed = []struct {
 	{"ollama-chat-error.ndjson", account{chunks: 1, tokens: 1, text: "Fog", class: FailInBand}, "tokens, then an error", ""},
 	{"ollama-chat-no-done.ndjson", account{chunks: 2, tokens: 2, text: "Fog lifts", class: FailTruncated}, "only the missing end tells", ""},
 	{"ollama-chat-not-json.ndjson", account{chunks: 1, tokens: 1, text: "Fog", class: FailMalformed}, "a line is JSON", ""},
+	{"ollama-chat-not-done.json", account{text: "Fog", class: FailTruncated}, "an answer says that it is done", ""},
 	{"ollama-chat-nothing-known.ndjson", account{chunks: 1, tokens: 1, text: "Fog", class: FailMalformed}, "a line says something", ""},
 	{"ollama-chat-thinking.ndjson", account{chunks: 4, tokens: 9, prompt: 18, text: "On little cat feet.\n"}, "thinking is output and no text; lines may be of several tokens", ""},
 	{"ollama-chat-tools.ndjson", account{chunks: 1, tokens: 9, prompt: 18}, "a call is output", ""},

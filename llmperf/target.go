@@ -104,6 +104,11 @@ func (c *Call) Usage(prompt, cached, completion int) {
 	c.sample.Prompt, c.sample.Cached, c.sample.Completion = int32(prompt), int32(cached), int32(completion)
 }
 
+// hide says how many of the completion tokens were of a reasoning that the
+// stream did not show. They are output, but the time between tokens is not
+// theirs.
+func (c *Call) hide(reasoning int) { c.sample.Hidden = int32(reasoning) }
+
 // begin readies c for the user's n-th request.
 func (c *Call) begin(user, n int, sent time.Duration) {
 	c.sample = record.Sample{User: int32(user), Number: int32(n), Sent: int64(sent)}

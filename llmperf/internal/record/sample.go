@@ -25,6 +25,7 @@ type Sample struct {
 	Prompt     int32
 	Cached     int32
 	Completion int32
+	Hidden     int32 // of Completion, tokens of reasoning that the stream did not show
 
 	Class  Class  // OK, or why the request failed
 	Status int16  // HTTP status, for class Status
@@ -43,6 +44,15 @@ func (s *Sample) OutputTokens() int {
 	return int(s.Tokens)
 }
 
+// streamedTokens is how many output tokens the stream brought: all but those of
+// a reasoning that it did not show, and no fewer than were seen in chunks.
+func (s *Sample) streamedTokens() int {
+	if s.Hidden == 0 {
+		return s.OutputTokens()
+	}
+	return max(s.OutputTokens()-int(s.Hidden), int(s.Tokens))
+}
+
 // Latency is the time from sending to the last byte, in nanoseconds.
 func (s *Sample) Latency() int64 { return s.End - s.Sent }
 
@@ -54,10 +64,11 @@ func (s *Sample) TTFT() (ns int64, ok bool) { return s.FirstToken - s.Sent, s.Fi
 
 // ITL is the mean time per token after the first chunk:
 // (last - first)/(tokens - tokens in the first chunk). It exists where tokens
-// came in more than one chunk. Where the server counted more tokens than were
-// seen in chunks, the first chunk is taken to have brought its share of them.
+// came in more than one chunk. Tokens of a reasoning that was not shown are not
+// among them. Where the server counted more tokens than were seen in chunks, the
+// first chunk is taken to have brought its share of them.
 func (s *Sample) ITL() (ns float64, ok bool) {
-	tokens, first := float64(s.OutputTokens()), float64(s.FirstTokens)
+	tokens, first := float64(s.streamedTokens()), float64(s.FirstTokens)
 	if seen := float64(s.Tokens); tokens > seen {
 		first *= tokens / seen
 	}
@@ -67,9 +78,10 @@ func (s *Sample) ITL() (ns float64, ok bool) {
 	return float64(s.LastToken-s.FirstToken) / (tokens - first), true
 }
 
-// TPOT is (latency - TTFT)/(tokens - 1). It exists from two streamed tokens on.
+// TPOT is (latency - TTFT)/(tokens - 1), tokens of a reasoning that was not shown
+// left out. It exists from two streamed tokens on.
 func (s *Sample) TPOT() (ns float64, ok bool) {
-	tokens := s.OutputTokens()
+	tokens := s.streamedTokens()
 	if s.FirstToken == 0 || tokens < 2 {
 		return 0, false
 	}

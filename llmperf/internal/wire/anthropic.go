@@ -104,26 +104,33 @@ func (c *Chunk) readBlock(s *Scanner) {
 }
 
 // readAnthropicUsage reads counts. The tokens of a prompt are told in three parts: those read from the cache, those written to it, and
-// the rest. Zeros leave what was told before.
+// the rest. What is left out or zero stays as it was told before.
 func (c *Chunk) readAnthropicUsage(s *Scanner) {
 	if !enterObject(s, "usage is no object") {
 		return
 	}
-	var rest, read, written int
+	read, written := c.Usage.Cached, c.Usage.Written
+	rest := c.Usage.Prompt - read - written
 	for s.Member() {
 		switch string(s.Key()) {
 		case "input_tokens":
-			c.readCount(s, &rest)
+			c.readSum(s, &rest)
 		case "cache_read_input_tokens":
-			c.readCount(s, &read)
+			c.readSum(s, &read)
 		case "cache_creation_input_tokens":
-			c.readCount(s, &written)
+			c.readSum(s, &written)
 		case "output_tokens":
 			c.readCount(s, &c.Usage.Completion)
 		}
 	}
-	if sum := rest + read + written; sum > 0 {
-		c.Usage.Prompt, c.Usage.Cached = sum, read
+	c.Usage.Prompt, c.Usage.Cached, c.Usage.Written = rest+read+written, read, written
+}
+
+// readSum reads a count that a zero leaves as it is.
+func (c *Chunk) readSum(s *Scanner, sum *int) {
+	before := *sum
+	if c.readCount(s, sum); *sum == 0 {
+		*sum = before
 	}
 }
 
@@ -151,7 +158,7 @@ func ParseAnthropicMessage(data []byte, c *Chunk) error {
 			case "usage":
 				c.readAnthropicUsage(&s)
 			case "error":
-				failed = failed || isError(s.Value())
+				failed = failed || IsError(s.Value())
 			}
 		}
 	}

@@ -6,11 +6,11 @@ import (
 )
 
 // ParseChatChunk decodes the data of one event of a streamed chat completion into c, whose former content is lost. An error in band is
-// no error of ParseChatChunk: it is in c.Error. What is not JSON, or has neither choices nor usage nor an error, is ErrMalformed.
-// Chunks of the older text completions are understood too.
+// no error of ParseChatChunk: it is in c.Error. What is not JSON, or has neither choices nor usage nor an error, is ErrMalformed, unless
+// its type is "ping", with which gateways keep connections alive. Chunks of the older text completions are understood too.
 func ParseChatChunk(data []byte, c *Chunk) error {
-	found, err := parseChat(data, c, "delta")
-	if err == nil && !found && !c.HasUsage && c.Error == nil {
+	found, ping, err := parseChat(data, c, "delta")
+	if err == nil && !found && !ping && !c.HasUsage && c.Error == nil {
 		return fmt.Errorf("%w: a chunk without choices, usage or error: %s", ErrMalformed, excerpt(data))
 	}
 	return err
@@ -20,7 +20,7 @@ func ParseChatChunk(data []byte, c *Chunk) error {
 // band is no error of ParseChatCompletion: it is in c.Error. What is not JSON, or has neither choices nor an error, is
 // ErrMalformed.
 func ParseChatCompletion(data []byte, c *Chunk) error {
-	_, err := parseChat(data, c, "message")
+	_, _, err := parseChat(data, c, "message")
 	if err == nil && !c.HasChoices && c.Error == nil {
 		return fmt.Errorf("%w: a completion without choices or error: %s", ErrMalformed, excerpt(data))
 	}
@@ -28,38 +28,41 @@ func ParseChatCompletion(data []byte, c *Chunk) error {
 }
 
 // parseChat decodes a chunk or a completion; part is the member of a choice that has the output. It says whether there was a
-// list of choices, though perhaps an empty one: usage comes with such, and null is one that a server written in Go has left nil.
-func parseChat(data []byte, c *Chunk, part string) (choices bool, err error) {
+// list of choices, though perhaps an empty one: usage comes with such, and null is one that a server written in Go has left nil; and
+// whether it calls itself a ping.
+func parseChat(data []byte, c *Chunk, part string) (choices, ping bool, err error) {
 	c.reset()
 	failed := false
 	s := Scan(data)
 	if s.Object() {
 		for s.Member() {
 			switch string(s.Key()) {
+			case "type":
+				ping = string(s.Value()) == `"ping"`
 			case "choices":
 				choices = true
 				c.readChoices(&s, part)
 			case "usage":
 				c.readUsage(&s)
 			case "error":
-				failed = failed || isError(s.Value())
+				failed = failed || IsError(s.Value())
 			case "object":
 				failed = failed || string(s.Value()) == `"error"`
 			}
 		}
 	}
 	if err := s.End(); err != nil {
-		return false, err
+		return false, false, err
 	}
 	if failed {
 		c.Error = ParseError(data)
 	}
 	c.Complete = c.Finish != ""
-	return choices, nil
+	return choices, ping, nil
 }
 
-// isError says whether the value of a member "error" reports one: servers also send null, "" and false to say that there is none.
-func isError(value []byte) bool {
+// IsError says whether the value of a member "error" reports one: servers also send null, "" and false to say that there is none.
+func IsError(value []byte) bool {
 	return !IsNull(value) && !IsEmptyString(value) && string(value) != "false"
 }
 
@@ -79,10 +82,13 @@ func (c *Chunk) readChoices(s *Scanner, part string) {
 				if reason := finish(s.Value()); reason != "" {
 					c.Finish = reason
 				}
+				if c.Finish == "error" && c.Error == nil {
+					c.Error = &ServerError{Message: "the finish reason is error"}
+				}
 			case "text":
 				c.readText(s, &c.Content)
 			case "error":
-				if value := s.Value(); isError(value) {
+				if value := s.Value(); IsError(value) {
 					c.Error = ParseError(value)
 				}
 			default:
@@ -159,15 +165,24 @@ func (c *Chunk) readUsage(s *Scanner) {
 			c.readCount(s, &c.Usage.Prompt)
 		case "completion_tokens", "output_tokens":
 			c.readCount(s, &c.Usage.Completion)
+		case "prompt_cache_hit_tokens":
+			c.readCount(s, &c.Usage.Cached)
 		case "prompt_tokens_details", "input_tokens_details":
-			if !enterObject(s, "the details of usage are no object") {
-				continue
-			}
-			for s.Member() {
-				if string(s.Key()) == "cached_tokens" {
-					c.readCount(s, &c.Usage.Cached)
-				}
-			}
+			c.readDetail(s, "cached_tokens", &c.Usage.Cached)
+		case "completion_tokens_details", "output_tokens_details":
+			c.readDetail(s, "reasoning_tokens", &c.Usage.Reasoning)
+		}
+	}
+}
+
+// readDetail reads one count among the details of usage.
+func (c *Chunk) readDetail(s *Scanner, name string, count *int) {
+	if !enterObject(s, "the details of usage are no object") {
+		return
+	}
+	for s.Member() {
+		if string(s.Key()) == name {
+			c.readCount(s, count)
 		}
 	}
 }

@@ -32,7 +32,9 @@ func (c *Chunk) Tokens() bool { return c.Content || c.Reasoning || c.ToolCall ||
 type Usage struct {
 	Prompt     int // tokens of the prompt, cached ones included
 	Cached     int // of them, tokens that the server had in its prefix cache
+	Written    int // and tokens that it wrote to it, where it tells
 	Completion int // output tokens, those of reasoning included
+	Reasoning  int // of them, tokens of reasoning, whether the server shows it or not; 0 if not told
 }
 
 // IsDone says whether data is [DONE], with which the OpenAI dialect ends a stream.

@@ -64,7 +64,7 @@ func TestPartsOfStreams(t *testing.T) {
 		{"response, error alone", "", `{"error":{"code":"x","message":"no"}}`, nameless(wire.ParseResponse), wire.Chunk{Error: &wire.ServerError{Code: "x", Message: "no"}}, "", "an error needs no status"},
 		{"response, no status", "", `{"output":[{"type":"message","content":["x",{"type":"output_text","text":"a"}]}]}`, nameless(wire.ParseResponse), wire.Chunk{Content: true}, "a", "nor does an answer"},
 
-		{"Anthropic, start", "", `{"type":"message_start","message":{"usage":{"input_tokens":3,"cache_read_input_tokens":20,"cache_creation_input_tokens":100,"output_tokens":1}}}`, wire.ParseAnthropicEvent, wire.Chunk{HasUsage: true, Usage: wire.Usage{Prompt: 123, Cached: 20}}, "", "the output is not counted yet"},
+		{"Anthropic, start", "", `{"type":"message_start","message":{"usage":{"input_tokens":3,"cache_read_input_tokens":20,"cache_creation_input_tokens":100,"output_tokens":1}}}`, wire.ParseAnthropicEvent, wire.Chunk{HasUsage: true, Usage: wire.Usage{Prompt: 123, Cached: 20, Written: 100}}, "", "the output is not counted yet"},
 		{"Anthropic, text", "", `{"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}`, wire.ParseAnthropicEvent, wire.Chunk{Content: true}, "a", "the ordinary case"},
 		{"Anthropic, name alone", "content_block_delta", `{"delta":{"text":"a"}}`, wire.ParseAnthropicEvent, wire.Chunk{Content: true}, "a", "the name is the type where the data has none"},
 		{"Anthropic, thinking", "", `{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"a"}}`, wire.ParseAnthropicEvent, wire.Chunk{Reasoning: true}, "", "thinking is no text"},
@@ -111,7 +111,8 @@ func TestAnthropicTellsUsageInParts(t *testing.T) {
 		{`{"type":"ping"}`, wire.Usage{Prompt: 23, Cached: 20}, "other events leave it"},
 		{`{"type":"message_delta","delta":{},"usage":{"output_tokens":4}}`, wire.Usage{Prompt: 23, Cached: 20, Completion: 4}, "the output comes later"},
 		{`{"type":"message_delta","delta":{},"usage":{"output_tokens":9,"input_tokens":0}}`, wire.Usage{Prompt: 23, Cached: 20, Completion: 9}, "the last sum holds; a zero is no count"},
-		{`{"type":"message_delta","delta":{},"usage":{"output_tokens":9,"input_tokens":5}}`, wire.Usage{Prompt: 5, Completion: 9}, "a later count takes the place of an earlier one"},
+		{`{"type":"message_delta","delta":{},"usage":{"output_tokens":9,"input_tokens":5}}`, wire.Usage{Prompt: 25, Cached: 20, Completion: 9}, "a later count takes the place of an earlier one, and leaves the others"},
+		{`{"type":"message_delta","delta":{},"usage":{"cache_creation_input_tokens":7,"cache_read_input_tokens":2}}`, wire.Usage{Prompt: 14, Cached: 2, Written: 7, Completion: 9}, "each of the three by itself"},
 	} {
 		require.NoError(t, wire.ParseAnthropicEvent("", []byte(row.data), &c))
 		require.Equal(t, row.want, c.Usage, row.reason)

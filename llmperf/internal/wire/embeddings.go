@@ -30,7 +30,7 @@ func ParseEmbeddings(data []byte, c *Chunk) error {
 			case "usage":
 				c.readUsage(&s)
 			case "error":
-				failed = failed || isError(s.Value())
+				failed = failed || IsError(s.Value())
 			}
 		}
 	}

@@ -92,7 +92,7 @@ func (c *Chunk) readStatus(status, failure []byte) {
 	case "incomplete":
 		c.Finish, c.Complete = "incomplete", true
 	case "failed", "cancelled":
-		if failure == nil || !isError(failure) {
+		if failure == nil || !IsError(failure) {
 			c.Error = &ServerError{Message: "the response's status is " + string(status)}
 			return
 		}
@@ -134,7 +134,7 @@ func ParseResponse(data []byte, c *Chunk) error {
 	c.readStatus(status, failure)
 	switch {
 	case c.Error != nil:
-	case failure != nil && isError(failure):
+	case failure != nil && IsError(failure):
 		c.Error = ParseError(failure)
 	case !hasOutput:
 		return fmt.Errorf("%w: a response without output or error: %s", ErrMalformed, excerpt(data))

@@ -51,8 +51,11 @@ func read(parts ...[]byte) (a account) {
 			a.Done = true
 			return nil
 		}
-		if e.Name == "error" {
+		switch e.Name {
+		case "error":
 			return wire.ParseError(e.Data)
+		case "ping":
+			return nil
 		}
 		var c wire.Chunk
 		if err := wire.ParseChatChunk(e.Data, &c); err != nil {
@@ -135,7 +138,11 @@ var recorded = []struct {
 	{"chat-no-space-after-colon.sse", account{Events: 4, Tokens: 1, Done: true, Finish: "stop"}, "the space is optional"},
 	{"chat-content-parts.sse", account{Events: 7, Tokens: 3, Reasoning: 1, Done: true, Finish: "stop"}, "content as a list of parts"},
 	{"chat-whole-message-in-stream.sse", account{Events: 2, Done: true, Finish: "stop", Usage: wire.Usage{Prompt: 9, Completion: 4}}, "an answer that was not streamed has no tokens to time"},
-	{"chat-deepseek-reasoning.sse", account{Events: 7, Tokens: 4, Reasoning: 2, Done: true, Finish: "stop", Usage: wire.Usage{Prompt: 13, Completion: 8}}, "keep-alives and nulls bring nothing"},
+	{"chat-deepseek-reasoning.sse", account{Events: 7, Tokens: 4, Reasoning: 2, Done: true, Finish: "stop", Usage: wire.Usage{Prompt: 13, Completion: 8, Reasoning: 3}}, "keep-alives and nulls bring nothing"},
+	{"chat-deepseek-cached.sse", account{Events: 6, Tokens: 2, Done: true, Finish: "stop", Usage: wire.Usage{Prompt: 93, Cached: 64, Completion: 3}}, "hits are cached tokens"},
+	{"chat-openai-hidden-reasoning.sse", account{Events: 8, Tokens: 4, Done: true, Finish: "stop", Usage: wire.Usage{Prompt: 19, Completion: 202, Reasoning: 192}}, "reasoning is counted and not sent"},
+	{"chat-gateway-pings.sse", account{Events: 7, Tokens: 2, Done: true, Finish: "stop"}, "a ping is no chunk"},
+	{"chat-gateway-finish-error.sse", account{Events: 3, Tokens: 2, Finish: "error", Err: "the server reports an error: the finish reason is error"}, "a finish that is an error"},
 	{"chat-tgi.sse", account{Events: 5, Tokens: 2, Done: true, Finish: "stop", Usage: wire.Usage{Prompt: 13, Completion: 3}}, "every chunk names the role"},
 	{"chat-tgi-error.sse", account{Events: 2, Tokens: 1, Err: "the server reports an error generation: Request failed during generation: Server error: CANCELLED"}, "a text with its type beside it"},
 	{"text-openai-usage-chunk.sse", account{Events: 5, Tokens: 2, Done: true, Finish: "length", Usage: wire.Usage{Prompt: 7, Cached: 4, Completion: 4}}, "usage as in chat"},

@@ -1,7 +1,7 @@
 // Package wire reads what LLM services put on the wire: event streams ([SSE]), lines of JSON ([NDJSON]), and the JSON inside them
 // ([Scanner]). On top are the dialects: OpenAI's chat completions ([ParseChatChunk], [ParseChatCompletion]), responses
 // ([ParseResponsesEvent], [ParseResponse]) and embeddings ([ParseEmbeddings]), Anthropic's messages ([ParseAnthropicEvent],
-// [ParseAnthropicMessage]) and Ollama's chat and generate ([ParseOllama]); a [Path] finds the text of any other.
+// [ParseAnthropicMessage]) and Ollama's chat and generate ([ParseOllama], [ParseOllamaAnswer]); a [Path] finds the text of any other.
 //
 // # Pushed, not pulled
 //
