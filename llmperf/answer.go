@@ -22,7 +22,11 @@ const eventStream = "text/event-stream"
 
 // isNDJSON says whether a body of the media type is lines of JSON.
 func isNDJSON(kind string) bool {
-	return kind == "application/x-ndjson" || kind == "application/ndjson" || kind == "application/jsonl"
+	switch kind {
+	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/x-jsonlines", "application/stream+json":
+		return true
+	}
+	return false
 }
 
 // reader returns what reads the answer to c, streamed or whole, and the media

@@ -13,7 +13,7 @@ import (
 // Anthropic is a target that speaks Anthropic's messages API, as Claude does and
 // some gateways and servers. It streams unless told otherwise.
 //
-// System messages become the request's system text. The first token is the
+// System and developer messages become the request's system text. The first token is the
 // first delta of a text, of thinking or of a tool's input that is not empty; a
 // delta counts as one token, and the server's own count replaces the sum. The
 // tokens of a prompt are those it read from its cache, wrote to it, and the
@@ -33,6 +33,16 @@ type Anthropic struct {
 	MaxTokens int     // limit of output tokens, which the API requires; default 1024
 	NoStream  bool    // ask for the whole answer at once; then there is no TTFT, ITL, ICL and TPOT
 
+	// Extra are members added to the body of every request, in place of those of
+	// the same name; a nil takes one away, and an object is added to one that is
+	// there. Such are "temperature", "thinking", "tools" and
+	// "cache_control": {"cache_control": {"type": "ephemeral"}} caches prompts.
+	Extra map[string]any
+
+	// Header is added to every request, in place of headers of the same name, such
+	// as Anthropic-Beta. No error shows its values.
+	Header http.Header
+
 	// Client sends the requests. The default keeps one connection a user alive,
 	// follows the environment's proxy settings and verifies certificates.
 	Client *http.Client
@@ -43,9 +53,6 @@ func (a Anthropic) String() string {
 	return fmt.Sprintf("Anthropic %s at %s", a.Model, safeURL(a.BaseURL))
 }
 
-// GoString is String, so that %#v does not show the key either.
-func (a Anthropic) GoString() string { return a.String() }
-
 var anthropic = &dialect{
 	stream: eventStream, part: wire.ParseAnthropicEvent, whole: wire.ParseAnthropicMessage,
 	ending: "without message_stop", content: "content",
@@ -53,7 +60,8 @@ var anthropic = &dialect{
 
 func (a Anthropic) validate() error {
 	base := validateBase("Anthropic.BaseURL", a.BaseURL, "https://api.anthropic.com", "/v1/messages", "/v1/messages", "/messages", "/v1")
-	return errors.Join(append([]error{base}, validateAsk("Anthropic", a.Model, a.MaxTokens, a.Prompts)...)...)
+	errs := append([]error{base}, validateAsk("Anthropic", a.Model, a.MaxTokens, a.Prompts)...)
+	return errors.Join(append(errs, validateExtra("Anthropic", a.Extra, a.Header)...)...)
 }
 
 // reports says which metrics the target can measure.
@@ -74,7 +82,6 @@ type anthropicRequest struct {
 const (
 	anthropicMaxTokens = 1024
 	anthropicVersion   = "2023-06-01"
-	anthropicKey       = "X-Api-Key" // the header
 )
 
 // Send asks for one message.
@@ -89,10 +96,10 @@ func (a Anthropic) Send(ctx context.Context, c *Call) error {
 	}
 	header := map[string]string{"Anthropic-Version": cmp.Or(a.Version, anthropicVersion)}
 	if a.APIKey != "" {
-		header[anthropicKey] = a.APIKey
+		header["X-Api-Key"] = a.APIKey
 	}
 	return post{
-		client: a.Client, base: a.BaseURL, path: "v1/messages", header: header, secret: a.APIKey,
+		client: a.Client, base: a.BaseURL, path: "v1/messages", header: header, extra: a.Extra, added: a.Header,
 		ask: anthropicRequest{
 			Model: a.Model, System: contents(system), Messages: messages,
 			MaxTokens: cmp.Or(limit, anthropicMaxTokens), Stream: !a.NoStream,

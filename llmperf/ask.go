@@ -54,10 +54,13 @@ func contents(messages []Message) string {
 	return strings.Join(texts, "\n\n")
 }
 
+// developer is what OpenAI calls the role of system messages to newer models.
+const developer = "developer"
+
 // splitSystem returns the system messages, in their order, and the others.
 func splitSystem(messages []Message) (system, rest []Message) {
 	for _, m := range messages {
-		if m.Role == "system" {
+		if m.Role == "system" || m.Role == developer {
 			system = append(system, m)
 		} else {
 			rest = append(rest, m)

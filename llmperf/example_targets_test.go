@@ -2,10 +2,13 @@ package llmperf_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
 
 	"llmperf.dev/llmperf"
 )
@@ -62,6 +65,30 @@ data: {"type": "message_stop"}
 	// Output: 0 failed, 9 tokens a request, TTFT measured: true
 }
 
+// Extra says what the fields of a target don't, and Header likewise: here how a
+// reasoning model on Azure is asked.
+func ExampleOpenAI_extra() {
+	var asked sync.Once
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked.Do(func() { fmt.Println(string(body)) })
+		io.WriteString(w, `{"choices": [{"message": {"content": "Rope."}, "finish_reason": "stop"}]}`)
+	}))
+	defer server.Close()
+	try(llmperf.OpenAI{
+		BaseURL:  server.URL + "/openai/v1",
+		Model:    "o4-mini",
+		Prompts:  llmperf.Verbatim(llmperf.PromptTexts("What holds?")),
+		NoStream: true,
+		Extra:    map[string]any{"max_completion_tokens": 200, "reasoning_effort": "low"},
+		Header:   http.Header{"Api-Key": {"secret"}},
+		Client:   server.Client(),
+	})
+	// Output:
+	// {"max_completion_tokens":200,"messages":[{"role":"user","content":"What holds?"}],"model":"o4-mini","reasoning_effort":"low"}
+	// 0 failed, 0 tokens a request, TTFT measured: false
+}
+
 // Ollama's own API answers in lines of JSON.
 func ExampleOllama() {
 	server := replying("application/x-ndjson", `{"message": {"role": "assistant", "content": "Fog"}, "done": false}
@@ -102,6 +129,45 @@ data: {"type": "response.completed", "response": {"status": "completed", "usage"
 	// Output:
 	// 0 failed, 5 tokens a request, TTFT measured: true
 	// 0 failed, 0 tokens a request, TTFT measured: false
+}
+
+// Any endpoint can be loaded; each SSE event or line of JSON is a token unless
+// Tokens says otherwise. Last tells a stream that ends from one that breaks off.
+func ExampleHTTP() {
+	server := replying("text/event-stream", `event: delta
+data: Sails and
+
+event: delta
+data:  ropes.
+
+event: end
+data: {"asked": 11, "said": 5}
+
+`)
+	defer server.Close()
+	try(llmperf.HTTP{
+		New: func(ctx context.Context, c *llmperf.Call) (*http.Request, error) {
+			body := strings.NewReader(fmt.Sprintf(`{"question": "What is %d plus 2?"}`, c.Number()))
+			return http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/ask", body)
+		},
+		Tokens: func(c *llmperf.Call, name string, data []byte) (int, error) {
+			switch name {
+			case "delta":
+				c.Text(string(data)) // which a Conversation goes on with
+				return 1, nil
+			case "end":
+				var counted struct{ Asked, Said int }
+				if err := json.Unmarshal(data, &counted); err != nil {
+					return 0, err
+				}
+				c.Usage(counted.Asked, 0, counted.Said)
+			}
+			return 0, nil
+		},
+		Last:   func(name string, data []byte) bool { return name == "end" },
+		Client: server.Client(),
+	})
+	// Output: 0 failed, 5 tokens a request, TTFT measured: true
 }
 
 // TextPath says where the text stands in the events of a service of one's own.

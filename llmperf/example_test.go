@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -168,26 +167,6 @@ func ExampleProfile() {
 	// users=4
 	// users=2
 	// users=1
-}
-
-// Any endpoint can be loaded; each SSE event or NDJSON line is a token unless
-// Tokens says otherwise.
-func ExampleHTTP() {
-	target := llmperf.HTTP{
-		New: func(ctx context.Context, c *llmperf.Call) (*http.Request, error) {
-			body := strings.NewReader(fmt.Sprintf(`{"question": "What is %d plus 2?"}`, c.Number()))
-			return http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost:8080/ask", body)
-		},
-		Tokens: func(name string, data []byte) (int, error) {
-			if name != "delta" {
-				return 0, nil
-			}
-			return 1, nil
-		},
-	}
-	n, _ := target.Tokens("delta", []byte("Four"))
-	fmt.Println(n)
-	// Output: 1
 }
 
 // The key of a target is in no text made of it.

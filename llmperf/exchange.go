@@ -9,10 +9,11 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"llmperf.dev/llmperf/internal/wire"
 )
@@ -39,20 +40,42 @@ var defaultClient = sync.OnceValue(func() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns = 0
 	transport.MaxIdleConnsPerHost = 1 << 20
-	return &http.Client{Transport: transport, CheckRedirect: keepKeys}
+	return &http.Client{Transport: transport}
 })
 
 // An idler is a target with connections to let go of.
 type idler interface{ closeIdle() }
 
+// keepingKeys is a client that does not take keys along where it follows a
+// redirect to another host. A client that knows what to do about redirects is
+// left alone.
+func keepingKeys(client *http.Client) *http.Client {
+	if client.CheckRedirect != nil {
+		return client
+	}
+	keeping := *client
+	keeping.CheckRedirect = keepKeys
+	return &keeping
+}
+
 // keepKeys lets net/http follow a redirect as it does without it, but does not
-// let the key that net/http takes for an ordinary header go to another host.
+// let what it takes for ordinary headers go to another host. Those that it knows
+// to be secret it judges itself.
 func keepKeys(req *http.Request, via []*http.Request) error {
 	if len(via) >= 10 {
 		return errors.New("stopped after 10 redirects")
 	}
-	if req.URL.Host != via[0].URL.Host {
-		req.Header.Del(anthropicKey)
+	if req.URL.Host == via[0].URL.Host {
+		return nil
+	}
+	for name := range req.Header {
+		switch name {
+		case "Authorization", "Cookie":
+		default:
+			if !harmless[name] {
+				delete(req.Header, name)
+			}
+		}
 	}
 	return nil
 }
@@ -71,14 +94,19 @@ type post struct {
 	base   string // the target's BaseURL
 	path   string // what is added to it
 	header map[string]string
-	secret string // what no error may show
-	ask    any    // what is sent
+	ask    any // what is sent
+
+	extra map[string]any // what the target's user adds to it
+	added http.Header    // and to the headers
 }
 
 // send sends the request of c and lets d read the answer.
 func (p post) send(ctx context.Context, c *Call, d *dialect, streamed bool) error {
 	data, err := json.Marshal(p.ask)
 	if err != nil {
+		return err
+	}
+	if data, err = addExtra(data, p.extra); err != nil {
 		return err
 	}
 	where, err := url.Parse(p.base)
@@ -95,26 +123,36 @@ func (p post) send(ctx context.Context, c *Call, d *dialect, streamed bool) erro
 	for name, value := range p.header {
 		req.Header.Set(name, value)
 	}
-	return redact(exchange(p.client, req, c, body), p.secret)
+	addHeader(req, p.added)
+	return exchange(p.client, req, c, body)
 }
 
-// exchange sends req and lets body read the answer, stamping the first byte.
+// exchange sends req and lets body read the answer, stamping the first byte. No
+// error shows what is secret in req.
 func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) error {
+	if err := sendAndRead(client, req, c, body); err != nil {
+		return redact(err, secretsOf(req)...)
+	}
+	return nil
+}
+
+func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReader) error {
 	if client == nil {
 		client = defaultClient()
 	}
 	if req.Header.Get(OriginHeader) == "" {
 		req.Header.Set(OriginHeader, c.Origin())
 	}
-	resp, err := client.Do(req)
+	var conn connection
+	resp, err := keepingKeys(client).Do(conn.watch(req))
 	if err != nil {
-		return broken(err)
+		return conn.explain(broken(err))
 	}
 	defer resp.Body.Close()
 	c.FirstByte()
 	buf := readBuffers.Get().(*[readSize]byte)
 	defer readBuffers.Put(buf)
-	if resp.StatusCode >= http.StatusBadRequest {
+	if resp.StatusCode >= http.StatusMultipleChoices {
 		return statusFailure(resp, buf[:])
 	}
 	if err := body.begin(resp); err != nil {
@@ -137,6 +175,30 @@ func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) 
 			return err
 		}
 	}
+}
+
+// A connection is whether a request got one. A proxy that is asked for a tunnel
+// and refuses has no error of its own, and only requests over TLS ask for one.
+type connection struct{ asked, got atomic.Bool }
+
+// watch returns req, watched if need be.
+func (n *connection) watch(req *http.Request) *http.Request {
+	if req.URL.Scheme != "https" {
+		return req
+	}
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GetConn: func(string) { n.asked.Store(true); n.got.Store(false) },
+		GotConn: func(httptrace.GotConnInfo) { n.got.Store(true) },
+	}))
+}
+
+// explain gives err its class if no more is known of it than that there was no
+// connection.
+func (n *connection) explain(err error) error {
+	if !n.asked.Load() || n.got.Load() || isTLS(err) || isBroken(err) || isTimeout(err) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return failf(FailConnect, "no connection was made: %w", err)
 }
 
 // A pusher is a response body that calls its reader with what arrives, on the
@@ -231,41 +293,6 @@ func mediaType(resp *http.Response) string {
 		return ""
 	}
 	return kind
-}
-
-// secretLike matches what looks like a key even where it is not the one sent.
-var secretLike = regexp.MustCompile(`(?i)(bearer\s+|\b(?:sk|pk|rk|key|hf|gsk)[-_])[\w.~+/*-]{6,}=*`)
-
-// A redacted error shows its text without anything secret.
-type redacted struct {
-	error
-	text string
-}
-
-func (r redacted) Error() string { return r.text }
-func (r redacted) Unwrap() error { return r.error }
-
-// redact hides secrets, and what looks like one, in an error's text.
-func redact(err error, secrets ...string) error {
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	clean := text
-	for _, secret := range secrets {
-		if secret = strings.TrimSpace(secret); secret == "" {
-			continue
-		}
-		clean = strings.ReplaceAll(clean, secret, "[redacted]")
-		if _, token, ok := strings.Cut(secret, " "); ok && token != "" {
-			clean = strings.ReplaceAll(clean, token, "[redacted]")
-		}
-	}
-	clean = secretLike.ReplaceAllString(clean, "[redacted]")
-	if clean == text {
-		return err
-	}
-	return redacted{err, clean}
 }
 
 // describe is an error's text in one line, for reports.

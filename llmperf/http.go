@@ -1,29 +1,35 @@
 package llmperf
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"llmperf.dev/llmperf/internal/wire"
 )
 
 // HTTP is a target for any HTTP endpoint. A body of type text/event-stream is
-// read as SSE and one of type application/x-ndjson, application/ndjson or
-// application/jsonl line by line; any other body is read whole, checked to be
-// JSON if it says so, and has no token metrics.
+// read as SSE. One of lines of JSON, such as application/x-ndjson,
+// application/jsonl and application/stream+json, is read line by line. Any other
+// is read whole, checked to be JSON if it says so, as application/json and types
+// ending in +json do, and has no times of tokens.
 //
-// An answer with a status of 400 or more, an SSE event named error, and a JSON
-// object with an error member that is not null are failures.
+// An answer with a status that is no success, an SSE event named error, and a
+// JSON object with an error member that is not null, false or "" are failures.
 type HTTP struct {
 	// New makes the request; use ctx for it. Required.
 	New func(ctx context.Context, c *Call) (*http.Request, error)
 
-	// Tokens says how many output tokens an SSE event or NDJSON line brings; name
-	// is the event's, data is valid during the call. An error fails the request.
-	// By default each event or line with data is one token, [DONE] excepted.
-	Tokens func(name string, data []byte) (int, error)
+	// Tokens says how many output tokens an SSE event, a line, or a body that is
+	// read whole brings; name is the event's, data is valid during the call. It may
+	// also tell c the text (see [Call.Text]) and what the server counted (see
+	// [Call.Usage]). An error fails the request; an answer without any token is
+	// empty. By default each event or line with data is one token, [DONE] excepted,
+	// and a body that is read whole is not counted.
+	Tokens func(c *Call, name string, data []byte) (int, error)
 
 	// TextPath says where in an SSE event, an NDJSON line or a JSON body the text
 	// of the answer stands, such as "choices.0.delta.content": members by name,
@@ -31,9 +37,16 @@ type HTTP struct {
 	// or line counts as one token if a string there is not empty, or a number is
 	// there, or an object or array with anything in it; true, false, null and
 	// nothing are no token. What has no text at all is empty. With a TextPath
-	// every event, line and body must be JSON, [DONE] excepted. It takes the place
-	// of Tokens.
+	// every event with data, every line and every body must be JSON, [DONE]
+	// excepted. It takes the place of Tokens.
 	TextPath string
+
+	// Last says whether an SSE event or a line is one that ends a stream; it is
+	// asked for each, in order, those with an error excepted. A stream that ends
+	// without one is truncated; by default any end of the body will do. With a Last
+	// every body that is not SSE is read line by line, also one of lines that is
+	// sent as application/json.
+	Last func(name string, data []byte) bool
 
 	// Client sends the requests. The default keeps one connection a user alive,
 	// follows the environment's proxy settings and verifies certificates.
@@ -83,16 +96,16 @@ func (h HTTP) Send(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	header := req.Header
-	secrets := []string{header.Get("Authorization"), header.Get(anthropicKey), header.Get("Api-Key")}
-	return redact(exchange(h.Client, req, c, &httpBody{call: c, tokens: h.Tokens, path: path}), secrets...)
+	return exchange(h.Client, req, c, &httpBody{call: c, tokens: h.Tokens, path: path, last: h.Last})
 }
 
 // An httpBody reads a body by what its headers say it is.
 type httpBody struct {
 	call   *Call
-	tokens func(name string, data []byte) (int, error)
+	tokens func(c *Call, name string, data []byte) (int, error)
 	path   wire.Path // to the text; nil for none
+	last   func(name string, data []byte) bool
+	ended  bool // last has found what ends a stream
 	kind   string
 	status int
 	size   int
@@ -106,17 +119,27 @@ func (b *httpBody) begin(resp *http.Response) error {
 	return nil
 }
 
-// isJSON says whether the body is to be JSON as a whole.
-func (b *httpBody) isJSON() bool { return b.kind == "application/json" || b.path != nil }
+// isLines says whether the body is read line by line.
+func (b *httpBody) isLines() bool {
+	return b.kind != eventStream && (b.last != nil || isNDJSON(b.kind))
+}
+
+// counts says whether the target looks for tokens in a body that is read whole.
+func (b *httpBody) counts() bool { return b.path != nil || b.tokens != nil }
+
+// isJSON says whether a body that is read whole is to be JSON.
+func (b *httpBody) isJSON() bool {
+	return b.kind == "application/json" || b.kind == "text/json" || strings.HasSuffix(b.kind, "+json") || b.path != nil
+}
 
 func (b *httpBody) feed(data []byte) (err error) {
 	b.size += len(data)
 	switch {
 	case b.kind == eventStream:
 		return b.events.Feed(data, b.event)
-	case isNDJSON(b.kind):
+	case b.isLines():
 		return b.lines.Feed(data, b.line)
-	case b.isJSON():
+	case b.isJSON() || b.counts():
 		b.whole, err = appendBounded(b.whole, data)
 		return err
 	default:
@@ -128,7 +151,8 @@ func (b *httpBody) event(e wire.Event) error {
 	if e.Name == "error" {
 		return wire.ParseError(e.Data)
 	}
-	if wire.IsDone(e.Data) {
+	b.look(e.Name, e.Data)
+	if wire.IsDone(e.Data) || len(e.Data) == 0 && b.tokens == nil {
 		return nil
 	}
 	return b.count(e.Name, e.Data)
@@ -138,38 +162,44 @@ func (b *httpBody) line(data []byte) error {
 	if !wire.Valid(data) {
 		return failf(FailMalformed, "a line of NDJSON is not JSON")
 	}
+	b.look("", data)
 	return b.count("", data)
+}
+
+// look notes whether an event or a line ends the stream.
+func (b *httpBody) look(name string, data []byte) {
+	b.ended = b.ended || b.last != nil && b.last(name, data)
 }
 
 func (b *httpBody) count(name string, data []byte) error {
 	if err := errorMember(data); err != nil {
 		return err
 	}
-	if b.path != nil {
-		found, err := b.find(data)
-		if found {
-			b.call.Tokens(1)
-		}
+	n, err := b.find(name, data)
+	if err != nil {
 		return err
-	}
-	n := 1
-	if b.tokens != nil {
-		var err error
-		if n, err = b.tokens(name, data); err != nil {
-			return err
-		}
 	}
 	b.call.Tokens(n)
 	return nil
 }
 
-// find says whether data has text, and keeps it where it is wanted.
-func (b *httpBody) find(data []byte) (bool, error) {
-	found, err := b.path.Find(data, b.call.text())
+// find says how many tokens data brings, and keeps its text where that is wanted.
+func (b *httpBody) find(name string, data []byte) (n int, err error) {
+	switch {
+	case b.path != nil:
+		var found bool
+		if found, err = b.path.Find(data, b.call.text()); found {
+			n = 1
+		}
+	case b.tokens != nil:
+		n, err = b.tokens(b.call, name, data)
+	default:
+		n = 1
+	}
 	if err == nil {
 		err = answerBounded(b.call)
 	}
-	return found, err
+	return n, err
 }
 
 func (b *httpBody) end() error {
@@ -178,14 +208,17 @@ func (b *httpBody) end() error {
 		if err := b.events.Close(b.event); err != nil {
 			return err
 		}
-	case isNDJSON(b.kind):
+	case b.isLines():
 		if err := b.lines.Close(b.line); err != nil {
 			return err
 		}
 	default:
 		return b.endWhole()
 	}
-	if b.call.sample.Chunks == 0 {
+	switch {
+	case b.last != nil && !b.ended:
+		return failf(FailTruncated, "the stream ended after %d chunks without what Last recognises", b.call.sample.Chunks)
+	case b.call.sample.Chunks == 0:
 		return failf(FailEmpty, "the stream ended without a token")
 	}
 	return nil
@@ -194,21 +227,36 @@ func (b *httpBody) end() error {
 // endWhole judges a body that is no stream.
 func (b *httpBody) endWhole() error {
 	switch {
-	case b.size == 0 && (b.status != http.StatusNoContent || b.path != nil):
+	case b.size == 0 && (b.status != http.StatusNoContent || b.counts()):
 		return failf(FailEmpty, "the body is empty")
-	case b.size == 0 || !b.isJSON():
+	case b.size == 0:
 		return nil
-	case !wire.Valid(b.whole):
-		return failf(FailMalformed, "the body is to be JSON and is not")
+	case b.isJSON() && !wire.Valid(b.whole):
+		return b.notJSON()
 	}
-	if err := errorMember(b.whole); err != nil || b.path == nil {
+	if err := errorMember(b.whole); err != nil || !b.counts() {
 		return err
 	}
-	found, err := b.find(b.whole)
-	if err == nil && !found {
+	n, err := b.find("", b.whole)
+	switch {
+	case err != nil:
+		return err
+	case n > 0 && b.tokens != nil:
+		b.call.sample.Tokens += int32(n) // at no time of their own
+	case n <= 0 && b.tokens != nil:
+		return failf(FailEmpty, "Tokens found no token in the body")
+	case n <= 0:
 		return failf(FailEmpty, "there is no text where TextPath leads")
 	}
-	return err
+	return nil
+}
+
+// notJSON says what is wrong with a body that is to be JSON and is not.
+func (b *httpBody) notJSON() error {
+	if line, _, more := bytes.Cut(b.whole, []byte("\n")); more && wire.Valid(bytes.TrimSpace(line)) {
+		return failf(FailMalformed, "the body is lines of JSON, and its Content-Type is %q: with an HTTP.Last it is read line by line", b.kind)
+	}
+	return failf(FailMalformed, "the body is to be JSON and is not")
 }
 
 // errorMember returns the error that a JSON object reports in a member of that
@@ -219,7 +267,7 @@ func errorMember(data []byte) error {
 	if s.Object() {
 		for s.Member() {
 			if string(s.Key()) == "error" {
-				reported = !wire.IsNull(s.Value())
+				reported = reported || wire.IsError(s.Value())
 			}
 		}
 	}

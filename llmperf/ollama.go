@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"llmperf.dev/llmperf/internal/wire"
 )
@@ -24,10 +25,20 @@ type Ollama struct {
 	MaxTokens int     // limit of output tokens (num_predict); 0 leaves it to the server
 	NoStream  bool    // ask for the whole answer at once; then there is no TTFT, ITL, ICL and TPOT
 
-	// Generate asks /api/generate instead of /api/chat: system messages become
-	// its system text, and the contents of the others, with blank lines between,
-	// its prompt.
+	// Generate asks /api/generate instead of /api/chat: system and developer
+	// messages become its system text, and the contents of the others, with blank
+	// lines between, its prompt.
 	Generate bool
+
+	// Extra are members added to the body of every request, in place of those of
+	// the same name; a nil takes one away, and an object is added to one that is
+	// there: {"options": {"num_ctx": 8192}} stands beside the num_predict of
+	// MaxTokens. {"think": false} turns thinking off.
+	Extra map[string]any
+
+	// Header is added to every request, in place of headers of the same name, such
+	// as the Authorization that a gateway wants. No error shows its values.
+	Header http.Header
 
 	// Client sends the requests. The default keeps one connection a user alive,
 	// follows the environment's proxy settings and verifies certificates.
@@ -42,9 +53,6 @@ func (o Ollama) String() string {
 	return fmt.Sprintf("Ollama %s at %s", o.Model, safeURL(o.BaseURL))
 }
 
-// GoString is String, so that %#v does not show what is secret in the URL.
-func (o Ollama) GoString() string { return o.String() }
-
 var ollama = &dialect{
 	stream: "application/x-ndjson",
 	part:   func(_ string, data []byte, c *wire.Chunk) error { return wire.ParseOllama(data, c) },
@@ -54,7 +62,8 @@ var ollama = &dialect{
 
 func (o Ollama) validate() error {
 	base := validateBase("Ollama.BaseURL", o.BaseURL, "http://localhost:11434", "/"+o.path(), "/api/chat", "/api/generate", "/api", "/v1")
-	return errors.Join(append([]error{base}, validateAsk("Ollama", o.Model, o.MaxTokens, o.Prompts)...)...)
+	errs := append([]error{base}, validateAsk("Ollama", o.Model, o.MaxTokens, o.Prompts)...)
+	return errors.Join(append(errs, validateExtra("Ollama", o.Extra, o.Header)...)...)
 }
 
 func (o Ollama) path() string {
@@ -90,13 +99,26 @@ func (o Ollama) Send(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	ask := ollamaRequest{Model: o.Model, Messages: messages, Stream: !o.NoStream}
+	ask := ollamaRequest{Model: o.Model, Stream: !o.NoStream}
 	if o.Generate {
 		system, rest := splitSystem(messages)
-		ask.Messages, ask.System, ask.Prompt = nil, contents(system), contents(rest)
+		ask.System, ask.Prompt = contents(system), contents(rest)
+	} else {
+		ask.Messages = asSystem(messages)
 	}
 	if limit > 0 {
 		ask.Options = &ollamaOptions{NumPredict: limit}
 	}
-	return post{client: o.Client, base: o.BaseURL, path: o.path(), ask: ask}.send(ctx, c, ollama, !o.NoStream)
+	return post{client: o.Client, base: o.BaseURL, path: o.path(), ask: ask, extra: o.Extra, added: o.Header}.send(ctx, c, ollama, !o.NoStream)
+}
+
+// asSystem are messages whose developer is the system, as Ollama calls it.
+func asSystem(messages []Message) []Message {
+	messages = slices.Clone(messages)
+	for i := range messages {
+		if messages[i].Role == developer {
+			messages[i].Role = "system"
+		}
+	}
+	return messages
 }

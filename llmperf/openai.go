@@ -45,6 +45,18 @@ type OpenAI struct {
 	MaxTokens int     // limit of output tokens; 0 leaves it to the server
 	NoStream  bool    // ask for the whole answer at once; then there is no TTFT, ITL, ICL and TPOT
 
+	// Extra are members added to the body of every request, in place of those of
+	// the same name; a nil takes one away, and an object is added to one that is
+	// there. OpenAI's reasoning models want {"max_tokens": nil,
+	// "max_completion_tokens": 200}; {"ignore_eos": true} makes answers of vLLM
+	// exactly MaxTokens long, and {"min_tokens": 50} no shorter than 50;
+	// "temperature", "tools" and "reasoning_effort" are others.
+	Extra map[string]any
+
+	// Header is added to every request, in place of headers of the same name, such
+	// as Azure's Api-Key in place of the APIKey. No error shows its values.
+	Header http.Header
+
 	// Client sends the requests. The default keeps one connection a user alive,
 	// follows the environment's proxy settings and verifies certificates.
 	Client *http.Client
@@ -57,9 +69,6 @@ func (o OpenAI) String() string {
 	}
 	return fmt.Sprintf("OpenAI %s at %s", o.Model, safeURL(o.BaseURL))
 }
-
-// GoString is String, so that %#v does not show the key either.
-func (o OpenAI) GoString() string { return o.String() }
 
 func (o OpenAI) api() API {
 	if o.API == "" {
@@ -95,6 +104,7 @@ func (o OpenAI) validate() error {
 	errs = append(errs, validateBase("OpenAI.BaseURL", o.BaseURL, "http://localhost:8080/v1", "/"+string(o.api()),
 		"/chat/completions", "/responses", "/completions", "/embeddings"))
 	errs = append(errs, validateAsk("OpenAI", o.Model, o.MaxTokens, o.Prompts)...)
+	errs = append(errs, validateExtra("OpenAI", o.Extra, o.Header)...)
 	if o.api() == Embeddings && o.MaxTokens > 0 {
 		errs = append(errs, fmt.Errorf("OpenAI.MaxTokens is %d: embeddings have no output tokens to limit; leave it 0", o.MaxTokens))
 	}
@@ -147,7 +157,7 @@ func (o OpenAI) Send(ctx context.Context, c *Call) error {
 	default:
 		ask.Messages, ask.MaxTokens = messages, limit
 	}
-	request := post{client: o.Client, base: o.BaseURL, path: string(o.api()), secret: o.APIKey, ask: ask}
+	request := post{client: o.Client, base: o.BaseURL, path: string(o.api()), ask: ask, extra: o.Extra, added: o.Header}
 	if o.APIKey != "" {
 		request.header = map[string]string{"Authorization": "Bearer " + o.APIKey}
 	}

@@ -104,6 +104,18 @@ func TestTargetsAskAsTheirAPIWants(t *testing.T) {
 			return Ollama{BaseURL: u, Model: "m", Prompts: talk[1:2], NoStream: true}
 		}, "/api/chat", `{"model": "m", "stream": false, "messages": [{"role": "user", "content": "Hi"}]}`,
 			map[string]string{"Accept": "application/json"}, "it streams unless it is told not to"},
+		{"Anthropic, developer", "anthropic-text.sse", func(u string) Target {
+			return Anthropic{BaseURL: u, Model: "m", Prompts: said{{"developer", "Be brief."}, {"user", "Hi"}}}
+		}, "/v1/messages", `{"model": "m", "max_tokens": 1024, "stream": true, "system": "Be brief.", "messages": [{"role": "user", "content": "Hi"}]}`,
+			nil, "OpenAI's newer name of the system"},
+		{"Ollama, developer", "chat-ollama.ndjson", func(u string) Target {
+			return Ollama{BaseURL: u, Model: "m", Prompts: said{{"developer", "Be brief."}, {"user", "Hi"}}}
+		}, "/api/chat", `{"model": "m", "stream": true, "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]}`,
+			nil, "OpenAI's newer name of the system"},
+		{"Ollama, generate, developer", "ollama-generate.ndjson", func(u string) Target {
+			return Ollama{BaseURL: u, Model: "m", Generate: true, Prompts: said{{"developer", "Be brief."}, {"user", "Hi"}}}
+		}, "/api/generate", `{"model": "m", "stream": true, "system": "Be brief.", "prompt": "Hi"}`,
+			nil, "OpenAI's newer name of the system"},
 		{"Ollama, generate", "ollama-generate.ndjson", func(u string) Target {
 			return Ollama{BaseURL: u, Model: "m", Prompts: talk, Generate: true}
 		}, "/api/generate", `{"model": "m", "stream": true, "system": "Be brief.", "prompt": "Hi\n\nHello.\n\nWhy?"}`,
@@ -166,7 +178,7 @@ func TestTargetsRefuseMistakes(t *testing.T) {
 		{"Ollama, another path", Ollama{BaseURL: local + "/api/chat", Model: "m", Generate: true}, []string{"leave out /api/chat; what is added is /api/generate"}, "Generate decides"},
 		{"Ollama, half a path", Ollama{BaseURL: local + "/api", Model: "m"}, []string{"leave out /api; what is added is /api/chat"}, "the path is added"},
 		{"Ollama as OpenAI", Ollama{BaseURL: local + "/v1", Model: "m"}, []string{"leave out /v1"}, "that is another API"},
-		{"two ways to count", HTTP{New: request, TextPath: "a", Tokens: func(string, []byte) (int, error) { return 1, nil }}, []string{`HTTP.TextPath is "a"`, "HTTP.Tokens", "one of them"}, "which would hold?"},
+		{"two ways to count", HTTP{New: request, TextPath: "a", Tokens: func(*Call, string, []byte) (int, error) { return 1, nil }}, []string{`HTTP.TextPath is "a"`, "HTTP.Tokens", "one of them"}, "which would hold?"},
 		{"dots alone", HTTP{New: request, TextPath: "a..b"}, []string{`HTTP.TextPath is "a..b"`, "empty", "choices.0.delta.content"}, "a part is missing"},
 		{"JSONPath", HTTP{New: request, TextPath: "$.choices[0].text"}, []string{"HTTP.TextPath", "JSONPath", "choices.0.delta.content"}, "a language of its own"},
 		{"no request", HTTP{TextPath: "a."}, []string{"HTTP.New is nil", "HTTP.TextPath"}, "all at once"},
