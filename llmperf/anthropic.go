@@ -40,7 +40,7 @@ type Anthropic struct {
 	Extra map[string]any
 
 	// Header is added to every request, in place of headers of the same name, such
-	// as Anthropic-Beta. No error shows its values.
+	// as Anthropic-Beta. No error shows a value that may be secret.
 	Header http.Header
 
 	// Client sends the requests. The default keeps one connection a user alive,

@@ -20,7 +20,7 @@ type FailureClass string
 // The classes of failure. Step and result count failures by class; those of
 // class status are counted by code, as "status 503".
 const (
-	FailConnect   FailureClass = "connect"       // no connection: refused, unreachable, unknown name
+	FailConnect   FailureClass = "connect"       // no connection: refused, unreachable, unknown name; or a proxy would not make one
 	FailTLS       FailureClass = "tls"           // TLS handshake or certificate
 	FailTimeout   FailureClass = "timeout"       // the scenario's per-request timeout passed
 	FailReset     FailureClass = "reset"         // the connection broke before the response began

@@ -15,8 +15,8 @@ import (
 //
 // The first token is the first line with content, thinking or a tool call; a
 // line counts as one token, and the server's own count replaces the sum. A
-// stream must end with a line that says done, else it is truncated; a complete
-// answer without any token is empty.
+// stream must end with a line that says done, and a whole answer say so, else it
+// is truncated; a complete answer without any token is empty.
 type Ollama struct {
 	BaseURL string // up to and without /api, such as "http://localhost:11434"; required
 	Model   string // required
@@ -37,7 +37,7 @@ type Ollama struct {
 	Extra map[string]any
 
 	// Header is added to every request, in place of headers of the same name, such
-	// as the Authorization that a gateway wants. No error shows its values.
+	// as the Authorization that a gateway wants. No error shows a value that may be secret.
 	Header http.Header
 
 	// Client sends the requests. The default keeps one connection a user alive,

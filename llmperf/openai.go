@@ -54,7 +54,7 @@ type OpenAI struct {
 	Extra map[string]any
 
 	// Header is added to every request, in place of headers of the same name, such
-	// as Azure's Api-Key in place of the APIKey. No error shows its values.
+	// as Azure's Api-Key in place of the APIKey. No error shows a value that may be secret.
 	Header http.Header
 
 	// Client sends the requests. The default keeps one connection a user alive,

@@ -277,6 +277,9 @@ func TestRedact(t *testing.T) {
 		{"nothing secret", "most errors stay as they are", "connection refused", "K3y-K3y-K3y", "connection refused"},
 		{"part of another", "the longer one goes first", "a K3y-K3y-K3y b", "K3y-K3y", "a [redacted]-K3y b"},
 		{"short", "what is short is in many texts", "connection refused by 8080", "8080", "connection refused by 8080"},
+		{"cut", "what is left of a key is no less secret", "no K3y-K3y-K", "K3y-K3y-K3y", "no [redacted]"},
+		{"cut quote", "as package wire quotes a body", `no "a K3y-K3y-K"... nor ..."3y-K3y-K3y b"`, "K3y-K3y-K3y", `no "a [redacted]"... nor ..."[redacted] b"`},
+		{"cut scheme", "a scheme is no secret", "want Bearer", "Bearer K3y-K3y-K3y", "want Bearer"},
 		{"no key", "an empty key is in every text", "connection refused", " ", "connection refused"},
 		{"ordinary words", "a word is not a key by its beginning", "the risk-free task-list", "", "the risk-free task-list"},
 	}
@@ -286,6 +289,13 @@ func TestRedact(t *testing.T) {
 		})
 	}
 	assert.NoError(t, redact(nil, "key"))
+	for _, raw := range []string{"http://ann:pa55word@llm.example/?token=que5tion", "http://ann:pa55word@llm example/?token=que5tion"} {
+		at := redact(&url.Error{Op: "Post", URL: raw, Err: io.EOF}).Error()
+		assert.Contains(t, at, "EOF")
+		for _, secret := range []string{"pa55word", "que5tion"} {
+			assert.NotContains(t, at, secret, "errors of net/http tell the URL, also those of a TargetFunc")
+		}
+	}
 	wrapped := redact(fmt.Errorf("%w of K3y-K3y", io.ErrUnexpectedEOF), "K3y-K3y")
 	assert.ErrorIs(t, wrapped, io.ErrUnexpectedEOF, "the cause stays known")
 	assert.NotContains(t, everyForm(wrapped), "K3y", "no verb shows what was hidden")
