@@ -139,6 +139,8 @@ func TestPartsThatAreNone(t *testing.T) {
 		{"Anthropic, message", `{"type":"message_start","message":1}`, wire.ParseAnthropicEvent, "a message is no object", wire.ErrMalformed, "an object is needed"},
 		{"Anthropic, usage", `{"type":"message_delta","delta":{},"usage":[]}`, wire.ParseAnthropicEvent, "usage is no object", wire.ErrMalformed, "an object is needed"},
 		{"Ollama, nothing known", `{"model":"m"}`, nameless(wire.ParseOllama), "a line without message, response, done or error", wire.ErrMalformed, "it says nothing"},
+		{"Ollama, whole and not done", `{"response":"a","done":false}`, nameless(wire.ParseOllamaAnswer), "does not say done", wire.ErrTruncated, "more is to come"},
+		{"Ollama, whole and not an answer", `{"model":"m"}`, nameless(wire.ParseOllamaAnswer), "a line without message", wire.ErrMalformed, "it says nothing"},
 		{"Ollama, message", `{"message":"a"}`, nameless(wire.ParseOllama), "no object", wire.ErrMalformed, "an object is needed"},
 		{"Ollama, count", `{"done":true,"eval_count":"1"}`, nameless(wire.ParseOllama), "no number of tokens", wire.ErrMalformed, "nor in words"},
 		{"responses, type", `{"type":1,"delta":"a"}`, wire.ParseResponsesEvent, "an event without a type", wire.ErrMalformed, "a type is a text"},
