@@ -30,7 +30,7 @@ var dialects = []dialect{
 	{"chat", "chat-*.sse", false, nameless(wire.ParseChatChunk), wire.ParseChatCompletion},
 	{"responses", "responses-*", false, wire.ParseResponsesEvent, wire.ParseResponse},
 	{"anthropic", "anthropic-*", false, wire.ParseAnthropicEvent, wire.ParseAnthropicMessage},
-	{"ollama", "*ollama-*", true, nameless(wire.ParseOllama), wire.ParseOllama},
+	{"ollama", "*ollama-*", true, nameless(wire.ParseOllama), wire.ParseOllamaAnswer},
 	{"embeddings", "embeddings-*", false, nameless(wire.ParseEmbeddings), wire.ParseEmbeddings},
 }
 
