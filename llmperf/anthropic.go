@@ -13,12 +13,12 @@ import (
 // Anthropic is a target that speaks Anthropic's messages API, as Claude does and
 // some gateways and servers. It streams unless told otherwise.
 //
-// System and developer messages become the request's system text. The first token is the
-// first delta of a text, of thinking or of a tool's input that is not empty; a
-// delta counts as one token, and the server's own count replaces the sum. The
-// tokens of a prompt are those it read from its cache, wrote to it, and the
-// rest. A stream must end with message_stop, else it is truncated; a complete
-// answer without any token is empty.
+// System and developer messages become the request's system text. The first
+// token is the first delta of a text, of thinking or of a tool's input that is
+// not empty; a delta counts as one token, and the server's own count replaces
+// the sum. The tokens of a prompt are those it read from its cache, wrote to it,
+// and the rest. A stream must end with message_stop, else it is truncated; a
+// complete answer without any token is empty.
 //
 // The count of output tokens holds all thinking, also where the stream sums it
 // up or leaves it out, and does not tell how much that was. ITL and TPOT are too
@@ -35,8 +35,8 @@ type Anthropic struct {
 
 	// Extra are members added to the body of every request, in place of those of
 	// the same name; a nil takes one away, and an object is added to one that is
-	// there. Such are "temperature", "thinking", "tools" and
-	// "cache_control": {"cache_control": {"type": "ephemeral"}} caches prompts.
+	// there. {"cache_control": {"type": "ephemeral"}} has prompts cached;
+	// "temperature", "thinking" and "tools" are others.
 	Extra map[string]any
 
 	// Header is added to every request, in place of headers of the same name, such
