@@ -3,6 +3,7 @@ package llmperftest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -11,7 +12,7 @@ import (
 	"time"
 )
 
-const maxRequestBody = 16 << 20
+const maxRequestBody = 32 << 20
 
 // An answer is one request being answered, in any dialect.
 type answer struct {
@@ -39,23 +40,27 @@ type answer struct {
 // chunked coding.
 type event struct{ text, chunk []byte }
 
-// answer handles the requests of one API.
-func (s *Server) answer(speak func() dialect) http.HandlerFunc {
+// answer handles the requests of one endpoint.
+func (s *Server) answer(speak func(*http.Request) dialect) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		rec := &record{Request: Request{Path: r.URL.Path, Arrived: time.Now()}}
-		a := &answer{server: s, w: w, control: http.NewResponseController(w), dialect: speak(), record: rec}
 		// The whole body is read, so that the server notices when the client goes away.
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBody))
+		rec := &record{Request: Request{Path: r.URL.Path, Arrived: time.Now()}}
+		a := &answer{server: s, w: w, control: http.NewResponseController(w), dialect: speak(r), record: rec}
 		origin := r.Header.Get(OriginHeader)
-		rec.Number = s.desk.number(&arrival{at: rec.Arrived, origin: origin, body: body})
+		rec.Number = s.desk.number(&arrival{at: rec.Arrived, origin: origin, path: rec.Path, body: body})
 		rec.Origin, rec.Correlation = correlate(origin, body)
 		s.ledger.begin(rec)
 		defer s.ledger.end(rec)
-		if err == nil {
-			a.ask, err = a.dialect.parse(body)
+		if header := a.dialect.idHeader(); header != "" {
+			w.Header().Set(header, requestID(rec.Number))
 		}
 		if err != nil {
-			a.refuse(http.StatusBadRequest, Refused, err.Error())
+			a.unread(err)
+			return
+		}
+		if a.ask, err = a.dialect.parse(body); err != nil {
+			a.refuse(Refused, asAPIError(err))
 			return
 		}
 		rec.Model, rec.Stream, rec.PromptTokens = a.ask.model, a.ask.stream, a.ask.promptTokens()
@@ -64,6 +69,21 @@ func (s *Server) answer(speak func() dialect) http.HandlerFunc {
 		}
 		a.give(r)
 	}
+}
+
+// requestID is how an API names a request, in its answer's header and in errors.
+func requestID(number int) string { return "req_" + strconv.Itoa(number) }
+
+// unread ends a request whose body could not be read: one that is too large is
+// refused, and the client of any other has left.
+func (a *answer) unread(err error) {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		a.refuse(Refused, apiError{status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("the body is larger than %d bytes", large.Limit)})
+		return
+	}
+	a.record.Outcome = Cancelled
+	panic(http.ErrAbortHandler) // else net/http answers
 }
 
 // unmarshal decodes a request's body.
@@ -89,7 +109,7 @@ func (a *answer) give(r *http.Request) {
 	select {
 	case err := <-a.seq.result:
 		if err == errStopped {
-			a.refuse(http.StatusServiceUnavailable, Cancelled, err.Error())
+			a.refuse(Cancelled, apiError{status: http.StatusServiceUnavailable, message: err.Error()})
 			return
 		}
 		if err != nil {
@@ -98,7 +118,7 @@ func (a *answer) give(r *http.Request) {
 				status = a.dialect.shed()
 			}
 			a.w.Header().Set("Retry-After", seconds(e.RetryAfter))
-			a.refuse(status, Shed, err.Error())
+			a.refuse(Shed, apiError{status: status, message: err.Error()})
 			return
 		}
 	case <-r.Context().Done():
@@ -119,8 +139,8 @@ func seconds(d time.Duration) string {
 }
 
 // refuse answers with an error.
-func (a *answer) refuse(status int, outcome Outcome, message string) {
-	a.reply(status, outcome, a.dialect.refusal(a.record.Number, status, message))
+func (a *answer) refuse(outcome Outcome, e apiError) {
+	a.reply(e.status, outcome, a.dialect.refusal(a.record.Number, e))
 }
 
 // reply answers with a body of JSON.

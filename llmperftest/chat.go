@@ -63,7 +63,7 @@ func (c *chat) end(a *answer) string {
 }
 
 func (c *chat) failure(a *answer, message string) string {
-	return "data: " + c.refusal(a.record.Number, 500, message) + "\n\n"
+	return "data: " + c.refusal(a.record.Number, apiError{status: 500, message: message}) + "\n\n"
 }
 
 func (c *chat) whole(a *answer) string {

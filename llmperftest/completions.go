@@ -60,7 +60,7 @@ func (c *completion) end(a *answer) string {
 }
 
 func (c *completion) failure(a *answer, message string) string {
-	return "data: " + c.refusal(a.record.Number, 500, message) + "\n\n"
+	return "data: " + c.refusal(a.record.Number, apiError{status: 500, message: message}) + "\n\n"
 }
 
 func (c *completion) whole(a *answer) string {

@@ -12,7 +12,7 @@ import (
 // A desk numbers requests in the order of their arrival. In virtual time several
 // may arrive at one instant, by goroutines that run in any order; so there the
 // desk waits for the end of the grain before it numbers them, in the order of
-// arrival, origin and content.
+// arrival, origin, path and content.
 type desk struct {
 	virtual bool
 
@@ -25,6 +25,7 @@ type desk struct {
 type arrival struct {
 	at     time.Time
 	origin string
+	path   string
 	body   []byte
 	number int
 }
@@ -56,7 +57,7 @@ func (d *desk) number(a *arrival) int {
 // does it for all.
 func (d *desk) settle(now time.Time) {
 	slices.SortFunc(d.waiting, func(a, b *arrival) int {
-		return cmp.Or(a.at.Compare(b.at), strings.Compare(a.origin, b.origin), bytes.Compare(a.body, b.body))
+		return cmp.Or(a.at.Compare(b.at), strings.Compare(a.origin, b.origin), strings.Compare(a.path, b.path), bytes.Compare(a.body, b.body))
 	})
 	d.waiting = slices.DeleteFunc(d.waiting, func(a *arrival) bool {
 		if !a.at.Before(now) {

@@ -2,6 +2,7 @@ package llmperftest
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -15,9 +16,29 @@ type dialect interface {
 	// whole is the body of an answer that is not streamed.
 	whole(a *answer) string
 	// refusal is the body of an error.
-	refusal(number, status int, message string) string
+	refusal(number int, e apiError) string
+	// idHeader is the header of an answer that names its request; "" if there is none.
+	idHeader() string
 	// shed is the status of a request that finds no place, where the engine names none.
 	shed() int
+}
+
+// An apiError is an error as an API answers it.
+type apiError struct {
+	status  int
+	code    string // OpenAI's, where the status does not say it
+	message string
+}
+
+func (e apiError) Error() string { return e.message }
+
+// asAPIError is the answer to an error in a request.
+func asAPIError(err error) apiError {
+	var own apiError
+	if errors.As(err, &own) {
+		return own
+	}
+	return apiError{status: http.StatusBadRequest, message: err.Error()}
 }
 
 // A streamer is a dialect that can stream.
@@ -107,9 +128,14 @@ func (openAI) mediaType() string { return "text/event-stream" }
 
 func (openAI) shed() int { return http.StatusTooManyRequests }
 
-func (openAI) refusal(_, status int, message string) string {
-	kind, code := openAIError(status)
-	return `{"error":{"message":` + quote(message) + `,"type":"` + kind + `","param":null,"code":` + code + `}}`
+func (openAI) idHeader() string { return "X-Request-Id" }
+
+func (openAI) refusal(_ int, e apiError) string {
+	kind, code := openAIError(e.status)
+	if e.code != "" {
+		code = quote(e.code)
+	}
+	return `{"error":{"message":` + quote(e.message) + `,"type":"` + kind + `","param":null,"code":` + code + `}}`
 }
 
 // openAIError is the type and the code, as JSON, of an error.

@@ -230,6 +230,14 @@ func TestErrorsHaveTheShapeOfTheirAPI(t *testing.T) {
 			assert.Equal(t, shape(x.path)(status, "fault on purpose"), is.body, x.name)
 			assert.Equal(t, "2", is.header.Get("Retry-After"), "whole seconds")
 			assert.Equal(t, "application/json", is.header.Get("Content-Type"))
+			id := map[string]string{"messages": "Request-Id", "ollama chat": "", "ollama generate": ""}
+			header, known := id[x.name]
+			if !known {
+				header = "X-Request-Id"
+			}
+			if header != "" {
+				assert.Equal(t, "req_0", is.header.Get(header), x.name)
+			}
 		}
 		own := map[string]int{"messages": 529, "ollama chat": 503, "ollama generate": 503}[x.name]
 		if own == 0 {
@@ -294,6 +302,11 @@ func TestModelsAreListedInEachShape(t *testing.T) {
 	assert.Contains(t, get("/v1/nowhere", ""), `404 {"error":{"message":"no such endpoint: GET /v1/nowhere"`)
 	assert.Contains(t, get("/v1/messages/batches", ""), `404 {"type":"error","error":{"type":"not_found_error"`)
 	assert.Contains(t, get("/api/ps", ""), `404 {"error":"no such endpoint`)
+	var lost []string
+	for _, r := range s.Requests() {
+		lost = append(lost, fmt.Sprint(r.Path, " ", r.Status, " ", r.Outcome))
+	}
+	assert.Equal(t, []string{"/v1/nowhere 404 refused", "/v1/messages/batches 404 refused", "/api/ps 404 refused"}, lost, "a wrong path leaves a trace")
 }
 
 func TestEmbeddingsAreDeterministicUnitVectors(t *testing.T) {

@@ -256,7 +256,7 @@ func (a *answer) before(r *http.Request) bool {
 			a.w.Header().Set("Retry-After", seconds(a.fault.delay))
 		}
 		if a.fault.body == "" {
-			a.refuse(a.fault.status, Faulted, purpose)
+			a.refuse(Faulted, apiError{status: a.fault.status, message: purpose})
 			return true
 		}
 		a.other(a.fault.status, a.fault.body)
@@ -404,7 +404,7 @@ func (a *answer) instead(r *http.Request, body string) bool {
 		a.send(body[:len(body)/2])
 		a.cut()
 	case a.strikesAs(faultErrorEvent):
-		a.reply(http.StatusOK, Faulted, a.dialect.refusal(a.record.Number, http.StatusInternalServerError, purpose))
+		a.reply(http.StatusOK, Faulted, a.dialect.refusal(a.record.Number, apiError{status: http.StatusInternalServerError, message: purpose}))
 	case a.strikesAs(faultMalformed):
 		a.reply(http.StatusOK, Faulted, body[:len(body)/2])
 	default:

@@ -66,7 +66,7 @@ func (m *message) end(a *answer) string {
 }
 
 func (m *message) failure(a *answer, message string) string {
-	return "event: error\ndata: " + m.refusal(a.record.Number, http.StatusInternalServerError, message) + "\n\n"
+	return "event: error\ndata: " + m.refusal(a.record.Number, apiError{status: http.StatusInternalServerError, message: message}) + "\n\n"
 }
 
 func (m *message) whole(a *answer) string {
@@ -126,8 +126,10 @@ const statusOverloaded = 529
 
 func (m *message) shed() int { return statusOverloaded }
 
-func (m *message) refusal(number, status int, message string) string {
-	return fmt.Sprintf(`{"type":"error","error":{"type":"%s","message":%s},"request_id":"req_%d"}`, anthropicError(status), quote(message), number)
+func (m *message) idHeader() string { return "Request-Id" }
+
+func (m *message) refusal(number int, e apiError) string {
+	return fmt.Sprintf(`{"type":"error","error":{"type":"%s","message":%s},"request_id":"%s"}`, anthropicError(e.status), quote(e.message), requestID(number))
 }
 
 // anthropicError is the type of an error.

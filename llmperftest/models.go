@@ -20,9 +20,13 @@ func tags(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, `{"models":[{"name":"fake","model":"fake","modified_at":"`+epoch+`","size":0,"digest":"","details":{"format":"","family":"","families":null,"parameter_size":"","quantization_level":""}}]}`)
 }
 
-// elsewhere refuses every other request, in the shape of the API that its path
-// is of.
-func elsewhere(w http.ResponseWriter, r *http.Request) {
+// A nowhere is a request to an endpoint that is not there.
+type nowhere struct {
+	dialect        // of the API that the path looks like
+	request string // its method and path
+}
+
+func elsewhere(r *http.Request) dialect {
 	var api dialect = new(chat)
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/api/"):
@@ -30,5 +34,9 @@ func elsewhere(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(r.URL.Path, "/v1/messages"):
 		api = new(message)
 	}
-	writeJSON(w, http.StatusNotFound, api.refusal(0, http.StatusNotFound, "no such endpoint: "+r.Method+" "+r.URL.Path))
+	return nowhere{api, r.Method + " " + r.URL.Path}
+}
+
+func (n nowhere) parse([]byte) (ask, error) {
+	return ask{}, apiError{status: http.StatusNotFound, message: "no such endpoint: " + n.request}
 }

@@ -71,7 +71,7 @@ func (o *ollama) turn(*answer) string { return "" }
 func (o *ollama) end(a *answer) string { return o.done(a, "", "") + "\n" }
 
 func (o *ollama) failure(a *answer, message string) string {
-	return o.refusal(a.record.Number, http.StatusInternalServerError, message) + "\n"
+	return o.refusal(a.record.Number, apiError{status: http.StatusInternalServerError, message: message}) + "\n"
 }
 
 func (o *ollama) whole(a *answer) string { return o.done(a, a.text(), a.reasoning()) }
@@ -94,4 +94,6 @@ func (o *ollama) done(a *answer, text, reasoning string) string {
 
 func (o *ollama) shed() int { return http.StatusServiceUnavailable }
 
-func (o *ollama) refusal(_, _ int, message string) string { return `{"error":` + quote(message) + `}` }
+func (o *ollama) idHeader() string { return "" }
+
+func (o *ollama) refusal(_ int, e apiError) string { return `{"error":` + quote(e.message) + `}` }

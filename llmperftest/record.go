@@ -17,7 +17,7 @@ type Request struct {
 	Correlation     Correlation // how that is known
 	PromptTokens    int         // as reported in usage
 	CachedTokens    int         // of these, found in the prefix cache
-	Arrived         time.Time   // the request's body was read
+	Arrived         time.Time   // all of the request's body was here
 	Chunks          []Chunk     // of a streamed answer: the chunks with tokens
 	Written         time.Time   // just before the last byte was written, of an error too, or the connection broken; zero if the client left first
 	Ended           time.Time   // the handler was through with the answer
@@ -41,9 +41,9 @@ type Outcome string
 const (
 	Completed Outcome = "completed" // the whole answer was written
 	Shed      Outcome = "shed"      // the waiting queue was full
-	Cancelled Outcome = "cancelled" // the client went away
+	Cancelled Outcome = "cancelled" // the client went away, perhaps before all of the request was here
 	Faulted   Outcome = "faulted"   // a fault ended it
-	Refused   Outcome = "refused"   // the request itself was wrong
+	Refused   Outcome = "refused"   // the request itself was wrong, or its path
 )
 
 // A Correlation says how it is known which request to the service a request was
@@ -53,7 +53,9 @@ type Correlation string
 // The ways to know.
 const (
 	ByHeader Correlation = "header" // by OriginHeader
-	ByPrompt Correlation = "prompt" // by a marker such as [llmperf 3-14-0badcafe] in the body
+	// ByPrompt is by the first marker such as [llmperf 3-14-0badcafe] in the body.
+	// In a conversation that is sent as a whole, it names the first request of it.
+	ByPrompt Correlation = "prompt"
 	// Unknown is that of a request with neither. Its origin is what the header
 	// says, if it is there at all.
 	Unknown Correlation = ""

@@ -97,10 +97,10 @@ func TestEachCallHasItsTimes(t *testing.T) {
 		}
 		assert.Equal(t, []string{
 			`0-0-0badcafe "header": 10ms 50ms 50ms`,
-			`0-1-0badcafe "header": none none 50ms`, // not streamed
-			`0-2-0badcafe "header": none none 0s`,   // refused
-			`0-3-0badcafe "header": 10ms 30ms 40ms`, // cut when the fourth was due
-			`0-4-0badcafe "header": none none 10s`,  // hung until its client left
+			`0-1-0badcafe "header": none none 50ms`,  // not streamed
+			`0-2-0badcafe "header": none none 0s`,    // refused
+			`0-3-0badcafe "header": 10ms 30ms 40ms`,  // cut when the fourth was due
+			`0-4-0badcafe "header": none none 10s`,   // hung until its client left
 			`0-5-0badcafe "header": 10ms 50ms 1.05s`, // the end was stalled
 		}, calls(s))
 	})

@@ -118,15 +118,15 @@ func (s *Server) faultFor(r Request) *Fault {
 
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/chat/completions", s.answer(func() dialect { return new(chat) }))
-	mux.HandleFunc("POST /v1/responses", s.answer(func() dialect { return new(response) }))
-	mux.HandleFunc("POST /v1/completions", s.answer(func() dialect { return new(completion) }))
-	mux.HandleFunc("POST /v1/embeddings", s.answer(func() dialect { return new(embedding) }))
-	mux.HandleFunc("POST /v1/messages", s.answer(func() dialect { return new(message) }))
-	mux.HandleFunc("POST /api/chat", s.answer(func() dialect { return new(ollama) }))
-	mux.HandleFunc("POST /api/generate", s.answer(func() dialect { return &ollama{generate: true} }))
+	mux.HandleFunc("POST /v1/chat/completions", s.answer(func(*http.Request) dialect { return new(chat) }))
+	mux.HandleFunc("POST /v1/responses", s.answer(func(*http.Request) dialect { return new(response) }))
+	mux.HandleFunc("POST /v1/completions", s.answer(func(*http.Request) dialect { return new(completion) }))
+	mux.HandleFunc("POST /v1/embeddings", s.answer(func(*http.Request) dialect { return new(embedding) }))
+	mux.HandleFunc("POST /v1/messages", s.answer(func(*http.Request) dialect { return new(message) }))
+	mux.HandleFunc("POST /api/chat", s.answer(func(*http.Request) dialect { return new(ollama) }))
+	mux.HandleFunc("POST /api/generate", s.answer(func(*http.Request) dialect { return &ollama{generate: true} }))
 	mux.HandleFunc("GET /v1/models", models)
 	mux.HandleFunc("GET /api/tags", tags)
-	mux.HandleFunc("/", elsewhere)
+	mux.HandleFunc("/", s.answer(elsewhere))
 	return mux
 }
