@@ -1,6 +1,7 @@
 package llmperftest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type answer struct {
 	fault   *Fault
 	struck  bool // the fault has
 	seq     *sequence
+
+	misframes bool // the next event
 
 	streamer streamer
 	chunk    int               // tokens of an event that was made beforehand; 0 if none is
@@ -64,7 +67,13 @@ func (s *Server) answer(speak func(*http.Request) dialect) http.HandlerFunc {
 			return
 		}
 		rec.Model, rec.Stream, rec.PromptTokens = a.ask.model, a.ask.stream, a.ask.promptTokens()
-		if a.fault = s.faultFor(rec.Request); a.fault != nil && a.before(r) {
+		a.seq = &sequence{
+			ctx: r.Context(), number: rec.Number, prompt: rec.PromptTokens, limit: a.ask.limit,
+			plain: a.ask.plain, embedding: a.ask.embedding, whole: !a.ask.stream,
+			more: make(chan struct{}, 1), result: make(chan error, 1),
+		}
+		a.seq.pace = s.engine.draw(a.seq)
+		if a.fault = s.faultFor(rec.Request, a.seq.pace); a.fault != nil && a.before(r) {
 			return
 		}
 		a.give(r)
@@ -97,11 +106,6 @@ func unmarshal(body []byte, what string, into any) error {
 // give lets the engine answer.
 func (a *answer) give(r *http.Request) {
 	e := a.server.engine
-	a.seq = &sequence{
-		ctx: r.Context(), number: a.record.Number, prompt: a.record.PromptTokens, limit: a.ask.limit,
-		plain: a.ask.plain, embedding: a.ask.embedding, whole: !a.ask.stream,
-		more: make(chan struct{}, 1), result: make(chan error, 1),
-	}
 	if e.PrefixCache && !a.ask.embedding {
 		a.seq.prefixes = a.ask.prefixes()
 	}
@@ -126,6 +130,9 @@ func (a *answer) give(r *http.Request) {
 		return
 	}
 	a.record.pace, a.record.CachedTokens = a.seq.pace, a.seq.cached
+	if a.strikesAs(faultSlowHeaders) && !a.pause(r) {
+		return
+	}
 	if a.ask.stream {
 		a.stream(r)
 	} else {
@@ -255,7 +262,11 @@ func (a *answer) next(n int) event {
 // tokens writes the tokens up to the n-th.
 func (a *answer) tokens(n int) {
 	for a.record.OutputTokens < n {
-		a.w.Write(a.next(a.seq.after(a.record.OutputTokens)).text)
+		text := a.next(a.seq.after(a.record.OutputTokens)).text
+		if a.misframes {
+			text = a.misframe(text, bytes.LastIndex(text, dataField))
+		}
+		a.w.Write(text)
 	}
 	a.control.Flush()
 }
@@ -270,8 +281,8 @@ func (a *answer) stream(r *http.Request) {
 	a.streamer = a.dialect.(streamer)
 	a.w.Header().Set("Content-Type", a.streamer.mediaType())
 	a.w.Header().Set("Cache-Control", "no-cache")
-	a.record.Status = http.StatusOK
 	a.record.chunks = make([]time.Duration, 0, min(a.seq.output, 256))
+	a.strikesAs(faultEmpty)
 	begin := a.streamer.begin(a)
 	a.turnAt = -1
 	if a.seq.reasoning > 0 {
@@ -280,6 +291,7 @@ func (a *answer) stream(r *http.Request) {
 	a.prepare(a.seq.reasoning > 0)
 	buffered := a.strikesAs(faultBuffered)
 	if !buffered {
+		a.record.Status = http.StatusOK
 		a.send(begin)
 	}
 	if conn, ok := r.Context().Value(pushed{}).(net.Conn); ok && a.fault == nil {
@@ -302,6 +314,7 @@ func (a *answer) stream(r *http.Request) {
 		return
 	}
 	if buffered {
+		a.record.Status = http.StatusOK
 		io.WriteString(a.w, begin)
 		a.tokens(a.seq.output)
 	}
@@ -319,6 +332,9 @@ func (a *answer) finish() {
 	end := a.streamer.end(a)
 	if a.strikesAs(faultTwoTerminators) {
 		end += end
+	}
+	if a.misframes {
+		end = string(a.misframe([]byte(end), strings.Index(end, string(dataField))))
 	}
 	a.last()
 	a.send(end)

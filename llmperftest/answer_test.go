@@ -85,6 +85,9 @@ func TestThePathDecidesBeforeTheBody(t *testing.T) {
 func TestABodyThatIsTooLargeIsRefused(t *testing.T) {
 	body := `{"model":"m"}` + strings.Repeat(" ", maxRequestBody)
 	for _, x := range apis {
+		if x.name != "chat" && x.name != "messages" && x.name != "ollama chat" {
+			continue // answer as these do
+		}
 		everywhere(t, Engine{}, func(t *testing.T, s *Server, read func(io.Reader) ([]byte, error)) {
 			resp, err := s.Client().Post(s.URL+x.path, "application/json", bytes.NewBufferString(body))
 			require.NoError(t, err)

@@ -53,6 +53,13 @@ func (d *desk) number(a *arrival) int {
 	return a.number
 }
 
+// upcoming is the number that the next request gets.
+func (d *desk) upcoming() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.next
+}
+
 // settle numbers all that arrived before now. Whichever of them wakes first
 // does it for all.
 func (d *desk) settle(now time.Time) {

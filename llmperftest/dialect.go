@@ -58,6 +58,11 @@ type streamer interface {
 	failure(a *answer, message string) string
 }
 
+// A failer is a dialect whose answers themselves can say that they failed.
+type failer interface {
+	failed(a *answer, message string) string
+}
+
 // A frame is what stands around the text of an event that brings tokens.
 type frame struct {
 	before, after string

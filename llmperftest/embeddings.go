@@ -50,7 +50,7 @@ func (e *embedding) parse(body []byte) (q ask, err error) {
 func (e *embedding) whole(a *answer) string {
 	b := []byte(`{"object":"list","data":[`)
 	for i, in := range e.inputs {
-		if a.struck && a.fault.kind == faultEmpty {
+		if a.struckAs(faultEmpty) {
 			break
 		}
 		if i > 0 {

@@ -15,9 +15,9 @@ import (
 )
 
 // An Engine is a continuous-batching inference engine: one batch of sequences,
-// each of which gets a chunk of tokens a step, usually one token; a step takes longer the more sequences
-// run; a request waits until it fits into the batch and into the KV cache. The
-// zero Engine is a small, healthy one.
+// each of which gets a chunk of tokens a step, usually one token; a step takes
+// longer the more sequences run; a request waits until it fits into the batch
+// and into the KV cache. The zero Engine is a small, healthy one.
 type Engine struct {
 	MaxBatch        int           // sequences that run at once (max_num_seqs); default 32
 	StepBase        time.Duration // a decode step takes StepBase, …; default 15ms
@@ -159,7 +159,7 @@ func (p pace) after(tokens int) int {
 	if tokens < p.reasoning {
 		end = p.reasoning
 	}
-	return min(tokens+p.chunk, end)
+	return tokens + min(p.chunk, end-tokens)
 }
 
 // A sequence is one request in the engine.
@@ -174,7 +174,7 @@ type sequence struct {
 	whole     bool     // tokens are not wanted one by one
 	submitted time.Time
 
-	pace          // drawn when the sequence is queued
+	pace
 	cached    int // tokens of the prompt that need not be read
 	prefill   time.Duration
 	admitted  time.Time
@@ -368,7 +368,6 @@ func (g *engine) take(waiting []*sequence, running int) []*sequence {
 			g.rouse()
 			continue
 		}
-		s.pace = g.draw(s)
 		room := max(0, g.MaxBatch-running) + max(0, g.MaxQueue)
 		if g.MaxQueue != 0 && len(waiting) >= room || g.KVTokens > 0 && s.kv() > g.KVTokens {
 			s.result <- errShed
@@ -381,10 +380,10 @@ func (g *engine) take(waiting []*sequence, running int) []*sequence {
 
 // draw draws the length of an answer.
 func (g *engine) draw(s *sequence) pace {
-	p := pace{chunk: g.TokensPerChunk}
 	if s.embedding {
-		return p
+		return pace{chunk: 1}
 	}
+	var p pace
 	r := rand.New(rand.NewPCG(g.Seed, uint64(s.number)))
 	p.output = max(1, g.Output.Draw(r))
 	if !s.plain {
@@ -395,6 +394,7 @@ func (g *engine) draw(s *sequence) pace {
 		p.output = min(p.output, s.limit)
 		p.reasoning = min(p.reasoning, s.limit)
 	}
+	p.chunk = min(g.TokensPerChunk, p.output)
 	return p
 }
 
@@ -421,8 +421,8 @@ func (g *engine) admit(waiting, running []*sequence, kv int) ([]*sequence, []*se
 	return waiting, running, kv, prefill
 }
 
-// give hands every running sequence the tokens of a step; those that are complete, or whose
-// client has gone, leave the batch.
+// give hands every running sequence the tokens of a step; those that are
+// complete, or whose client has gone, leave the batch.
 func (g *engine) give(running []*sequence, kv int) ([]*sequence, int) {
 	kept := running[:0]
 	for _, s := range running {

@@ -2,6 +2,8 @@ package llmperftest
 
 import (
 	"context"
+	"io"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +15,7 @@ import (
 // generate puts a request before the engine and returns when its tokens came.
 func generate(ctx context.Context, g *engine, number, prompt, limit int) (tokens []time.Time, err error) {
 	s := &sequence{ctx: ctx, number: number, prompt: prompt, limit: limit, more: make(chan struct{}, 1), result: make(chan error, 1)}
+	s.pace = g.draw(s)
 	g.submit(s)
 	if err := <-s.result; err != nil {
 		return nil, err
@@ -201,6 +204,19 @@ func TestALimitCutsReasoningAndAnswerTogether(t *testing.T) {
 		assert.Equal(t, want, g.draw(&sequence{limit: limit}), "limit %d", limit)
 	}
 	assert.Equal(t, pace{output: 8, chunk: 1}, g.draw(&sequence{plain: true}), "an API without reasoning has none")
+}
+
+func TestAChunkIsNoLargerThanItsAnswer(t *testing.T) {
+	for _, output := range []int{1, 7} {
+		g := &engine{Engine: Engine{Output: Fixed(output), TokensPerChunk: math.MaxInt}.withDefaults()}
+		p := g.draw(&sequence{})
+		assert.Equal(t, pace{output: output, chunk: output}, p)
+		assert.Equal(t, output, p.after(1))
+	}
+	assert.Equal(t, 9, pace{output: 9, chunk: math.MaxInt}.after(5), "no overflow")
+	s := NewServer(t, Engine{StepBase: time.Millisecond, Output: Fixed(7), TokensPerChunk: math.MaxInt})
+	is := tell(t, s, "/v1/chat/completions", `{"stream":true,"messages":[{"content":"a"}]}`, io.ReadAll)
+	assert.Contains(t, is.body, `"content":"`+said(0, 7)+`"`)
 }
 
 // TestLatencyCountsStepsOfSeveralTokens holds the closed form against the engine

@@ -1,6 +1,7 @@
 package llmperftest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,9 +18,10 @@ import (
 // as CutMidStream(5), which goes wrong in the way of the API that is asked. It
 // strikes every request, unless methods limit it: CutMidStream(5).Every(10).
 //
-// Those that count tokens strike when the next token, or the end, is due. A
-// fault that does not fit strikes nothing and is not recorded: one after more
-// tokens than the answer has, or one of streams in an answer that is none.
+// Those that count tokens strike when the next token, or the end, is due; where
+// nothing is streamed, when the answer is. A fault that does not fit a request
+// leaves it to the next one: one after more tokens than the answer has (an
+// embedding has none), and one of streams where nothing is streamed.
 type Fault struct {
 	name   string
 	kind   faultKind
@@ -33,9 +35,10 @@ type Fault struct {
 	wrong      []error // what cannot be
 }
 
-// A condition is one of those that all must hold for a fault to strike; index
-// is the fault's own among all.
-type condition func(r Request, index int, seed uint64) bool
+// A condition is one of those that all must hold for a fault to strike. The
+// request is the nth, 0-based, since the server was told to fail; index is the
+// fault's own among all.
+type condition func(r Request, nth, index int, seed uint64) bool
 
 type faultKind int
 
@@ -105,15 +108,17 @@ func Reset() Fault { return Fault{name: "reset", kind: faultReset} }
 func CutMidStream(tokens int) Fault { return after(tokens, "cut", "CutMidStream", faultCut) }
 
 // ErrorEvent sends an error inside the stream after the given number of tokens,
-// or as the body of a successful answer that is not streamed.
+// or as the body of a successful answer that is not streamed, which of a Response
+// is one that failed.
 func ErrorEvent(tokens int) Fault { return after(tokens, "error event", "ErrorEvent", faultErrorEvent) }
 
 // Malformed sends an event that is not JSON after the given number of tokens, or
 // half a body where nothing is streamed, and ends there.
 func Malformed(tokens int) Fault { return after(tokens, "malformed", "Malformed", faultMalformed) }
 
-// Misframed breaks the line of an event in two after the given number of tokens,
-// as a proxy may, and goes on.
+// Misframed breaks the line of the event after the given number of tokens in
+// two, as a proxy may, and goes on. The record counts the event's tokens, which a
+// client that drops broken events does not see.
 func Misframed(tokens int) Fault { return after(tokens, "misframed", "Misframed", faultMisframed) }
 
 // LongLine sends a line of so many bytes after the given number of tokens, and
@@ -140,7 +145,9 @@ func Stall(tokens int, d time.Duration) Fault {
 // Empty answers with no content at all.
 func Empty() Fault { return Fault{name: "empty", kind: faultEmpty} }
 
-// SlowHeaders sends the response's header only after d.
+// SlowHeaders holds the response back for d from when the engine takes the
+// request, header included. What the engine generates meanwhile then comes at
+// once.
 func SlowHeaders(d time.Duration) Fault {
 	f := Fault{name: "slow headers", kind: faultSlowHeaders, delay: d}
 	f.want(d > 0, "SlowHeaders(%v): want a positive time", d)
@@ -154,7 +161,8 @@ func WrongType() Fault { return Fault{name: "wrong type", kind: faultWrongType} 
 // all of it at once.
 func Buffered() Fault { return Fault{name: "buffered", kind: faultBuffered} }
 
-// Burst holds tokens back until there are so many, or all, and sends them at once.
+// Burst holds tokens back until there are so many, or all, and sends them at
+// once. It fits streams of several chunks, each of fewer tokens than that.
 func Burst(tokens int) Fault {
 	f := Fault{name: "burst", kind: faultBurst, size: tokens}
 	f.want(tokens >= 2, "Burst(%d): want at least 2 tokens", tokens)
@@ -168,43 +176,45 @@ func NoTerminator() Fault { return Fault{name: "no terminator", kind: faultNoTer
 // TwoTerminators sends the end of the stream twice.
 func TwoTerminators() Fault { return Fault{name: "two terminators", kind: faultTwoTerminators} }
 
-// Every limits the fault to every n-th request: numbers n-1, 2n-1, …
+// Every limits the fault to every n-th request since [Server.Fail].
 func (f Fault) Every(n int) Fault {
 	f.want(n >= 1, "Every(%d): want at least 1", n)
-	return f.when(func(r Request, _ int, _ uint64) bool { return (r.Number+1)%n == 0 })
+	return f.when(func(_ Request, nth, _ int, _ uint64) bool { return (nth+1)%n == 0 })
 }
 
-// First limits the fault to the first n requests.
+// First limits the fault to the first n requests since [Server.Fail].
 func (f Fault) First(n int) Fault {
 	f.want(n >= 1, "First(%d): want at least 1", n)
-	return f.when(func(r Request, _ int, _ uint64) bool { return r.Number < n })
+	return f.when(func(_ Request, nth, _ int, _ uint64) bool { return nth < n })
 }
 
-// On limits the fault to the requests of these numbers, the first of which is 0.
+// On limits the fault to the requests of these numbers: the next request after
+// [Server.Fail] is 0.
 func (f Fault) On(numbers ...int) Fault {
 	f.want(len(numbers) > 0, "On(): want numbers of requests")
 	for _, n := range numbers {
 		f.want(n >= 0, "On(%d): want numbers from 0 on", n)
 	}
 	numbers = slices.Clone(numbers)
-	return f.when(func(r Request, _ int, _ uint64) bool { return slices.Contains(numbers, r.Number) })
+	return f.when(func(_ Request, nth, _ int, _ uint64) bool { return slices.Contains(numbers, nth) })
 }
 
 // Rate limits the fault to a share of requests, from 0 for none to 1 for all,
 // drawn for each with the engine's seed.
 func (f Fault) Rate(share float64) Fault {
 	f.want(share >= 0 && share <= 1, "Rate(%v): want a share from 0 to 1", share)
-	return f.when(func(r Request, index int, seed uint64) bool {
+	return f.when(func(r Request, _, index int, seed uint64) bool {
 		draw := rand.New(rand.NewPCG(seed^0x6661756c74, uint64(r.Number)<<8|uint64(index)))
 		return draw.Float64() < share
 	})
 }
 
 // If limits the fault to requests of which is returns true. Of a request it sees
-// what was asked and by whom, not yet how it went.
+// what was asked and by whom, not yet how it went. Several goroutines call it, in
+// any order, so it must depend on the request alone.
 func (f Fault) If(is func(Request) bool) Fault {
 	f.want(is != nil, "If(nil): want a function")
-	return f.when(func(r Request, _ int, _ uint64) bool { return is(r) })
+	return f.when(func(r Request, _, _ int, _ uint64) bool { return is(r) })
 }
 
 func (f Fault) when(c condition) Fault {
@@ -219,10 +229,21 @@ func (f Fault) validate() error {
 	return errors.Join(f.wrong...)
 }
 
-// strikes says whether the fault hits the request; index is its own among all.
-func (f Fault) strikes(r Request, index int, seed uint64) bool {
+// fits says whether an answer of that pace can go wrong so.
+func (f Fault) fits(stream bool, p pace) bool {
+	switch f.kind {
+	case faultMisframed, faultLongLine, faultBuffered, faultNoTerminator, faultTwoTerminators:
+		return stream && f.after <= p.output
+	case faultBurst:
+		return stream && f.size > p.chunk && p.output > p.chunk
+	}
+	return f.after <= p.output
+}
+
+// strikes says whether all conditions hold.
+func (f Fault) strikes(r Request, nth, index int, seed uint64) bool {
 	for _, holds := range f.conditions {
-		if !holds(r, index, seed) {
+		if !holds(r, nth, index, seed) {
 			return false
 		}
 	}
@@ -243,6 +264,9 @@ func (a *answer) strikesAs(kind faultKind) bool {
 	a.strike()
 	return true
 }
+
+// struckAs says whether the fault is of that kind and has struck.
+func (a *answer) struckAs(kind faultKind) bool { return a.struck && a.fault.kind == kind }
 
 // page is a body that no API sends.
 const page = "<!DOCTYPE html>\n<html><body><h1>Fault on purpose</h1></body></html>\n"
@@ -269,8 +293,6 @@ func (a *answer) before(r *http.Request) bool {
 	case a.strikesAs(faultHang):
 		<-r.Context().Done()
 		a.record.Outcome = Faulted
-	case a.strikesAs(faultSlowHeaders):
-		return !a.pause(r)
 	default:
 		return false
 	}
@@ -326,7 +348,7 @@ func (a *answer) pause(r *http.Request) bool {
 // holds says that a fault keeps the tokens up to the n-th back for now.
 func (a *answer) holds(n int) bool {
 	switch {
-	case a.strikesAs(faultEmpty), a.strikesAs(faultBuffered):
+	case a.struckAs(faultEmpty), a.struckAs(faultBuffered):
 		return true
 	case a.strikesAs(faultBurst):
 		return n-a.record.OutputTokens < a.fault.size && n < a.seq.output
@@ -348,12 +370,9 @@ func (a *answer) within(r *http.Request) bool {
 	case a.strikesAs(faultErrorEvent):
 		a.finalize(a.streamer.failure(a, purpose))
 	case a.strikesAs(faultMalformed):
-		event := a.specimen()
-		line := strings.TrimRight(event, "\n")
-		a.finalize(line[:len(line)/2] + event[len(line):])
+		a.finalize(a.half())
 	case a.strikesAs(faultMisframed):
-		event := a.specimen()
-		a.send(event[:len(event)/2] + "\n" + event[len(event)/2:])
+		a.misframes = true
 		return false
 	case a.strikesAs(faultLongLine):
 		a.record.Outcome = Faulted
@@ -372,10 +391,23 @@ func (a *answer) finalize(text string) {
 	a.send(text)
 }
 
-// specimen is an event that brings a token, for faults to spoil.
-func (a *answer) specimen() string {
+// half is the first half of an event that brings a token.
+func (a *answer) half() string {
 	e, _ := a.render(nil, "", said(0, 1))
-	return string(e.text)
+	event := string(e.text)
+	line := strings.TrimRight(event, "\n")
+	return line[:len(line)/2] + event[len(line):]
+}
+
+// dataField begins the data of an event, but of Ollama's, which is a line.
+var dataField = []byte("data: ")
+
+// misframe breaks the line that begins at start, or at 0, in two.
+func (a *answer) misframe(text []byte, start int) []byte {
+	a.misframes = false
+	start = max(0, start)
+	middle := start + bytes.IndexByte(text[start:], '\n')/2
+	return slices.Concat(text[:middle], []byte("\n"), text[middle:])
 }
 
 // line writes a long line up to its end.
@@ -404,7 +436,12 @@ func (a *answer) instead(r *http.Request, body string) bool {
 		a.send(body[:len(body)/2])
 		a.cut()
 	case a.strikesAs(faultErrorEvent):
-		a.reply(http.StatusOK, Faulted, a.dialect.refusal(a.record.Number, apiError{status: http.StatusInternalServerError, message: purpose}))
+		a.record.OutputTokens = 0
+		if d, ok := a.dialect.(failer); ok {
+			a.reply(http.StatusOK, Faulted, d.failed(a, purpose))
+		} else {
+			a.reply(http.StatusOK, Faulted, a.dialect.refusal(a.record.Number, apiError{status: http.StatusInternalServerError, message: purpose}))
+		}
 	case a.strikesAs(faultMalformed):
 		a.reply(http.StatusOK, Faulted, body[:len(body)/2])
 	default:

@@ -3,8 +3,11 @@ package llmperftest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -113,15 +116,22 @@ func TestFaultsOfAnswersThatAreNotStreamed(t *testing.T) {
 				s.Fail(f)
 				return tell(t, s, x.path, x.request(x.noStream), body)
 			}
-			is := ask(CutMidStream(2))
+			tokens := 2
+			if !x.generates {
+				tokens = 0
+			}
+			is := ask(CutMidStream(tokens))
 			assert.ErrorIs(t, is.err, io.ErrUnexpectedEOF, x.name)
 			assert.NotEmpty(t, is.body)
-			is = ask(Malformed(2))
+			is = ask(Malformed(tokens))
 			assert.NoError(t, is.err)
 			assert.False(t, json.Valid([]byte(is.body)), "%s: half a body", x.name)
-			is = ask(ErrorEvent(2))
+			is = ask(ErrorEvent(tokens))
 			assert.Equal(t, 200, is.status)
 			assert.Contains(t, is.body, "fault on purpose", x.name)
+			if x.name == "responses" {
+				assert.Contains(t, is.body, `"object":"response","created_at":0,"status":"failed","error":{"code":"server_error","message":"fault on purpose"}`)
+			}
 			is = ask(Empty())
 			assert.True(t, json.Valid([]byte(is.body)), x.name)
 			assert.NotContains(t, is.body, words[0], x.name)
@@ -180,7 +190,7 @@ func TestWhenTokensArriveWithAFault(t *testing.T) {
 		{Burst(3), []int{0, 0, 3, 3, 3, 6, 7, 7}, "three at a time, and the last alone"},
 		{Buffered(), []int{0, 0, 0, 0, 0, 0, 7, 7}, "all at once"},
 		{Stall(1, 35*time.Millisecond), []int{1, 1, 1, 1, 1, 6, 7, 7}, "the pause begins when the second is due; what came meanwhile follows at once"},
-		{SlowHeaders(20 * time.Millisecond), []int{0, 0, 1, 2, 3, 4, 5, 6}, "the engine gets the request late"},
+		{SlowHeaders(25 * time.Millisecond), []int{0, 0, 3, 4, 5, 6, 7, 7}, "the engine does not wait; what came meanwhile follows at once"},
 	}
 	for _, row := range rows {
 		t.Run(row.fault.name, func(t *testing.T) {
@@ -220,10 +230,158 @@ func TestWhenTokensArriveWithAFault(t *testing.T) {
 func TestAFaultAfterMoreTokensThanThereAreStrikesNothing(t *testing.T) {
 	s := NewServer(t, Engine{StepBase: time.Millisecond, Output: Fixed(3)})
 	s.Fail(CutMidStream(4))
-	is := tell(t, s, "/v1/chat/completions", `{"stream":true,"messages":[{"content":"a"}]}`, io.ReadAll)
-	assert.NoError(t, is.err)
-	require.Eventually(t, func() bool { return len(s.Requests()) == 1 }, 5*time.Second, time.Millisecond)
-	assert.Empty(t, s.Requests()[0].Fault)
+	for _, stream := range []string{"true", "false"} {
+		is := tell(t, s, "/v1/chat/completions", `{"stream":`+stream+`,"messages":[{"content":"a"}]}`, io.ReadAll)
+		assert.NoError(t, is.err)
+	}
+	require.Eventually(t, func() bool { return len(s.Requests()) == 2 }, 5*time.Second, time.Millisecond)
+	for _, r := range s.Requests() {
+		assert.Empty(t, r.Fault)
+		assert.Equal(t, Completed, r.Outcome)
+	}
+}
+
+func TestAFaultThatDoesNotFitLeavesTheRequestToTheNext(t *testing.T) {
+	e := Engine{StepBase: time.Millisecond, Output: Fixed(6), TokensPerChunk: 3}
+	rows := []struct {
+		fault    Fault
+		streamed bool // it fits a stream
+		whole    bool // it fits an answer that is none
+		reason   string
+	}{
+		{Misframed(0), true, false, "there are no events"},
+		{LongLine(0, 10), true, false, "there are no lines"},
+		{Buffered(), true, false, "it is sent at once anyway"},
+		{NoTerminator(), true, false, "the end of a body is none"},
+		{TwoTerminators(), true, false, "the end of a body is none"},
+		{Burst(3), false, false, "each chunk has three"},
+		{Burst(4), true, false, "a chunk is held back"},
+		{ErrorEvent(6), true, true, "the last token is the sixth"},
+		{ErrorEvent(7), false, false, "there are but six"},
+		{Misframed(7), false, false, "there are but six"},
+		{Empty(), true, true, "both can be"},
+		{SlowHeaders(time.Microsecond), true, true, "both can be"},
+	}
+	for _, row := range rows {
+		s := NewServer(t, e)
+		s.Fail(row.fault, Status(418))
+		for n, stream := range []bool{true, false} {
+			is := tell(t, s, "/v1/chat/completions", fmt.Sprintf(`{"stream":%v,"messages":[{"content":"a"}]}`, stream), io.ReadAll)
+			require.Eventually(t, func() bool { return len(s.Requests()) == n+1 }, 5*time.Second, time.Millisecond)
+			want, status := "status 418", 418
+			if stream && row.streamed || !stream && row.whole {
+				want, status = row.fault.name, 200
+			}
+			assert.Equal(t, want, s.Requests()[n].Fault, "%s, streamed %v: %s", row.fault.name, stream, row.reason)
+			assert.Equal(t, status, is.status)
+		}
+	}
+}
+
+func TestAMisframedEventBringsItsTokenToNobodyWhoDropsIt(t *testing.T) {
+	e := Engine{StepBase: time.Millisecond, Output: Fixed(3), Reasoning: Fixed(2)}
+	for _, x := range apis {
+		if !x.reasons {
+			continue
+		}
+		everywhere(t, e, func(t *testing.T, s *Server, body func(io.Reader) ([]byte, error)) {
+			for after := range 6 {
+				s.Fail(Misframed(after))
+				is := tell(t, s, x.path, x.request(x.stream), body)
+				clean := strings.Fields("the quick the quick brown")
+				assert.Equal(t, clean, wordsIn(strings.ReplaceAll(is.body, "\n", "")), "%s, after %d: no event is added", x.name, after)
+				var whole []string
+				for line := range strings.Lines(is.body) {
+					if json.Valid([]byte(strings.TrimPrefix(line, "data: "))) {
+						whole = append(whole, wordsIn(line)...)
+					}
+				}
+				want := clean
+				if after < len(clean) {
+					want = slices.Delete(slices.Clone(clean), after, after+1)
+				}
+				assert.Equal(t, want, whole, "%s, after %d", x.name, after)
+				assert.True(t, spoiled(is.body), "%s, after %d", x.name, after)
+			}
+		})
+	}
+}
+
+var delta = regexp.MustCompile(`"(?:content|reasoning_content|delta|text|thinking|response)":" (\w+)"`)
+
+// wordsIn are the words that events of any API bring, one each.
+func wordsIn(text string) (all []string) {
+	for _, found := range delta.FindAllStringSubmatch(text, -1) {
+		all = append(all, found[1])
+	}
+	return all
+}
+
+func TestFaultsCountFromWhenTheyWereTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(t, Engine{StepBase: 10 * time.Millisecond, Output: Fixed(1)})
+		ask := func() int {
+			return tell(t, s, "/v1/chat/completions", `{"messages":[{"content":"a"}]}`, io.ReadAll).status
+		}
+		ask()
+		for _, row := range []struct {
+			fault Fault
+			want  []int
+		}{
+			{Status(500).First(1), []int{500, 200, 200, 200, 200}},
+			{Status(500).On(0, 3), []int{500, 200, 200, 500, 200}},
+			{Status(500).Every(2), []int{200, 500, 200, 500, 200}},
+		} {
+			s.Fail(row.fault)
+			var is []int
+			for range row.want {
+				is = append(is, ask())
+			}
+			assert.Equal(t, row.want, is)
+		}
+	})
+}
+
+func TestRequestsInFlightKeepWhatTheyWereTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(t, Engine{StepBase: 10 * time.Millisecond, Output: Fixed(5)})
+		faults := []Fault{CutMidStream(3)}
+		s.Fail(faults...)
+		faults[0] = Status(500)
+		ended := make(chan heard)
+		go func() {
+			ended <- tell(t, s, "/v1/chat/completions", `{"stream":true,"messages":[{"content":"a"}]}`, io.ReadAll)
+		}()
+		time.Sleep(15 * time.Millisecond)
+		s.Fail()
+		assert.ErrorIs(t, (<-ended).err, io.ErrUnexpectedEOF, "by number, and from a list that is the server's own")
+	})
+}
+
+func TestAnEmptyAnswerIsEmptyInEveryEvent(t *testing.T) {
+	everywhere(t, Engine{StepBase: time.Millisecond, Output: Fixed(3), Reasoning: Fixed(2)}, func(t *testing.T, s *Server, body func(io.Reader) ([]byte, error)) {
+		s.Fail(Empty())
+		is := tell(t, s, "/v1/responses", `{"input":"a","stream":true}`, body)
+		assert.NotContains(t, is.body, "output_item", "none is in the output")
+		assert.Contains(t, is.body, `"output":[]`)
+		is = tell(t, s, "/v1/messages", `{"max_tokens":9,"messages":[{"content":"a"}],"stream":true}`, body)
+		assert.NotContains(t, is.body, "content_block")
+	})
+}
+
+func TestABufferedAnswerWhoseClientLeftHasNoStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(t, Engine{StepBase: 10 * time.Millisecond})
+		s.Fail(Buffered())
+		client := *s.Client()
+		client.Timeout = 50 * time.Millisecond
+		_, err := client.Post(s.URL+"/v1/chat/completions", "application/json", strings.NewReader(`{"stream":true,"messages":[{"content":"a"}]}`))
+		require.Error(t, err)
+		time.Sleep(time.Second)
+		r := s.Requests()[0]
+		assert.Equal(t, Cancelled, r.Outcome)
+		assert.Zero(t, r.Status)
+	})
 }
 
 func TestAFaultStrikesBetweenChunksOfSeveralTokens(t *testing.T) {
@@ -254,7 +412,7 @@ func TestConditionsOfFaults(t *testing.T) {
 	for _, row := range rows {
 		var struck []int
 		for n := range 10 {
-			if row.fault.strikes(Request{Number: n, PromptTokens: n, Model: "m", Origin: "0-0-00000000"}, 0, 1) {
+			if row.fault.strikes(Request{PromptTokens: n, Model: "m", Origin: "0-0-00000000"}, n, 0, 1) {
 				struck = append(struck, n)
 			}
 		}
@@ -265,9 +423,9 @@ func TestConditionsOfFaults(t *testing.T) {
 func TestConditionsDoNotShareMemory(t *testing.T) {
 	base := Hang().Every(2)
 	first, on := base.First(2), base.On(7)
-	assert.False(t, first.strikes(Request{Number: 7}, 0, 1))
-	assert.True(t, on.strikes(Request{Number: 7}, 0, 1))
-	assert.True(t, base.strikes(Request{Number: 3}, 0, 1))
+	assert.False(t, first.strikes(Request{}, 7, 0, 1))
+	assert.True(t, on.strikes(Request{}, 7, 0, 1))
+	assert.True(t, base.strikes(Request{}, 3, 0, 1))
 }
 
 func TestARareFaultStrikesAsOftenAsItsRateSays(t *testing.T) {
@@ -278,7 +436,7 @@ func TestARareFaultStrikesAsOftenAsItsRateSays(t *testing.T) {
 		f := Status(500).Rate(rate)
 		struck := 0
 		for number := range n {
-			if f.strikes(Request{Number: number}, 0, 7) {
+			if f.strikes(Request{Number: number}, number, 0, 7) {
 				struck++
 			}
 		}

@@ -9,7 +9,8 @@ import (
 )
 
 // Lengths is a distribution of lengths, in tokens. Any type with these methods
-// will do beside those of this package.
+// will do beside those of this package. They are called by several goroutines
+// at once.
 type Lengths interface {
 	fmt.Stringer
 	Draw(r *rand.Rand) int // a length, which may depend on nothing but r

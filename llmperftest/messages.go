@@ -43,7 +43,11 @@ func sse(name, rest string) string {
 }
 
 func (m *message) begin(a *answer) string {
-	return sse("message_start", `,"message":`+m.object(a, "", "null")) + m.open(a, a.seq.reasoning > 0) + sse("ping", "")
+	begin := sse("message_start", `,"message":`+m.object(a, "", "null"))
+	if !a.struckAs(faultEmpty) {
+		begin += m.open(a, a.seq.reasoning > 0)
+	}
+	return begin + sse("ping", "")
 }
 
 func (m *message) frame(a *answer, reasoning bool) frame {
@@ -60,7 +64,11 @@ func (m *message) frame(a *answer, reasoning bool) frame {
 func (m *message) turn(a *answer) string { return m.close(a, true) + m.open(a, false) }
 
 func (m *message) end(a *answer) string {
-	return m.close(a, !a.answering()) +
+	end := ""
+	if !a.struckAs(faultEmpty) {
+		end = m.close(a, !a.answering())
+	}
+	return end +
 		sse("message_delta", fmt.Sprintf(`,"delta":{"stop_reason":%s,"stop_sequence":null},"usage":{"output_tokens":%d}`, m.stop(a), a.record.OutputTokens)) +
 		sse("message_stop", "")
 }

@@ -45,7 +45,11 @@ func (p *response) event(a *answer, name, members string) string {
 
 func (p *response) begin(a *answer) string {
 	object := `"response":` + p.object(a, "in_progress", "null")
-	return p.event(a, "created", object) + p.event(a, "in_progress", object) + p.open(a, p.item(a, a.seq.reasoning > 0))
+	begin := p.event(a, "created", object) + p.event(a, "in_progress", object)
+	if a.struckAs(faultEmpty) {
+		return begin
+	}
+	return begin + p.open(a, p.item(a, a.seq.reasoning > 0))
 }
 
 func (p *response) frame(a *answer, reasoning bool) frame {
@@ -54,12 +58,14 @@ func (p *response) frame(a *answer, reasoning bool) frame {
 }
 
 func (p *response) turn(a *answer) string {
-	return p.close(a, p.item(a, true)) + p.open(a, p.item(a, false))
+	return p.close(a, p.item(a, true), "completed") + p.open(a, p.item(a, false))
 }
 
 func (p *response) end(a *answer) string {
-	end := p.close(a, p.item(a, !a.answering()))
-	status := p.status(a)
+	status, end := p.status(a), ""
+	if !a.struckAs(faultEmpty) {
+		end = p.close(a, p.item(a, !a.answering()), status)
+	}
 	return end + p.event(a, status, `"response":`+p.object(a, status, "null"))
 }
 
@@ -67,7 +73,11 @@ func (p *response) failure(a *answer, message string) string {
 	_, code := openAIError(500)
 	reported := fmt.Sprintf("event: error\ndata: "+`{"type":"error","code":%s,"message":%s,"param":null,"sequence_number":%d}`+"\n\n", code, quote(message), a.serial)
 	a.serial++
-	return reported + p.event(a, "failed", `"response":`+p.object(a, "failed", `{"code":"server_error","message":`+quote(message)+`}`))
+	return reported + p.event(a, "failed", `"response":`+p.failed(a, message))
+}
+
+func (p *response) failed(a *answer, message string) string {
+	return p.object(a, "failed", `{"code":"server_error","message":`+quote(message)+`}`)
 }
 
 func (p *response) whole(a *answer) string { return p.object(a, p.status(a), "null") }
@@ -86,7 +96,7 @@ func (p *response) object(a *answer, status, failure string) string {
 		if status == "incomplete" {
 			details = `{"reason":"max_output_tokens"}`
 		}
-		output = p.output(a)
+		output = p.output(a, status)
 		in, out := a.record.PromptTokens, a.record.OutputTokens
 		usage = fmt.Sprintf(`{"input_tokens":%d,"input_tokens_details":{"cached_tokens":%d},"output_tokens":%d,"output_tokens_details":{"reasoning_tokens":%d},"total_tokens":%d}`,
 			in, a.record.CachedTokens, out, a.reasoned(), in+out)
@@ -99,16 +109,21 @@ func (p *response) object(a *answer, status, failure string) string {
 		a.record.Number, status, failure, details, limit, quote(p.Model), output, usage)
 }
 
-// output are the items of a response that has ended.
-func (p *response) output(a *answer) string {
+// output are the items of a response that has ended, the last of which has its
+// status.
+func (p *response) output(a *answer, status string) string {
 	var items []string
+	text := a.text()
 	if a.reasoned() > 0 {
-		it := p.item(a, true)
-		items = append(items, it.object("completed", it.part(a.reasoning())))
+		it, reasoned := p.item(a, true), status
+		if text != "" {
+			reasoned = "completed"
+		}
+		items = append(items, it.object(reasoned, it.part(a.reasoning())))
 	}
-	if text := a.text(); text != "" {
+	if text != "" {
 		it := p.item(a, false)
-		items = append(items, it.object("completed", it.part(text)))
+		items = append(items, it.object(status, it.part(text)))
 	}
 	return strings.Join(items, ",")
 }
@@ -162,12 +177,12 @@ func (p *response) open(a *answer, it item) string {
 		p.event(a, "content_part.added", it.at()+`,"part":`+it.part(""))
 }
 
-func (p *response) close(a *answer, it item) string {
+func (p *response) close(a *answer, it item, status string) string {
 	text := a.text()
 	if it.kind == "reasoning_text" {
 		text = a.reasoning()
 	}
 	return p.event(a, it.kind+".done", it.at()+`,"text":"`+text+`"`+it.logprobs()) +
 		p.event(a, "content_part.done", it.at()+`,"part":`+it.part(text)) +
-		p.event(a, "output_item.done", fmt.Sprintf(`"output_index":%d,"item":%s`, it.index, it.object("completed", it.part(text))))
+		p.event(a, "output_item.done", fmt.Sprintf(`"output_index":%d,"item":%s`, it.index, it.object(status, it.part(text))))
 }

@@ -31,6 +31,7 @@ package llmperftest
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -50,6 +51,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	faults []Fault
+	failed int // the number of the first request that they may strike
 }
 
 // NewServer starts a server that answers at the engine's pace: in memory if the
@@ -89,7 +91,9 @@ func (s *Server) EachCall(since time.Time, yield func(origin, correlation string
 }
 
 // Fail makes the server go wrong from now on, in place of what it was told
-// before. The first fault that strikes a request is the one it gets. A fault that
+// before: the next request to arrive is the first that may be struck, and the
+// one that [Fault.First], [Fault.Every] and [Fault.On] count from. The first
+// fault that fits a request and strikes it is the one it gets. A fault that
 // cannot be is fatal.
 func (s *Server) Fail(faults ...Fault) {
 	s.t.Helper()
@@ -100,16 +104,19 @@ func (s *Server) Fail(faults ...Fault) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = faults
+	s.faults, s.failed = slices.Clone(faults), s.desk.upcoming()
 }
 
 // faultFor returns the fault that strikes a request, or nil.
-func (s *Server) faultFor(r Request) *Fault {
+func (s *Server) faultFor(r Request, p pace) *Fault {
 	s.mu.Lock()
-	faults := s.faults
+	faults, nth := s.faults, r.Number-s.failed
 	s.mu.Unlock()
+	if nth < 0 {
+		return nil
+	}
 	for i := range faults {
-		if faults[i].strikes(r, i, s.engine.Seed) {
+		if faults[i].fits(r.Stream, p) && faults[i].strikes(r, nth, i, s.engine.Seed) {
 			return &faults[i]
 		}
 	}
