@@ -66,7 +66,12 @@ func (s *Server) answer(speak func(*http.Request) dialect) http.HandlerFunc {
 			a.refuse(Refused, asAPIError(err))
 			return
 		}
-		rec.Model, rec.Stream, rec.PromptTokens = a.ask.model, a.ask.stream, a.ask.promptTokens()
+		rec.Model, rec.Stream = a.ask.model, a.ask.stream
+		if a.ask.reply != "" {
+			a.reply(http.StatusOK, Completed, a.ask.reply)
+			return
+		}
+		rec.PromptTokens = a.ask.promptTokens()
 		a.seq = &sequence{
 			ctx: r.Context(), number: rec.Number, prompt: rec.PromptTokens, limit: a.ask.limit,
 			plain: a.ask.plain, embedding: a.ask.embedding, whole: !a.ask.stream,
@@ -114,6 +119,13 @@ func (a *answer) give(r *http.Request) {
 	case err := <-a.seq.result:
 		if err == errStopped {
 			a.refuse(Cancelled, apiError{status: http.StatusServiceUnavailable, message: err.Error()})
+			return
+		}
+		if err == errTooLong {
+			a.refuse(Refused, apiError{
+				status: http.StatusBadRequest, code: "context_length_exceeded",
+				message: fmt.Sprintf("the prompt has %d tokens and the answer %d: the context holds %d", a.seq.prompt, a.seq.output, e.KVTokens),
+			})
 			return
 		}
 		if err != nil {

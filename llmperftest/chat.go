@@ -12,14 +12,14 @@ type chat struct {
 	Messages []struct {
 		Content any `json:"content"`
 	} `json:"messages"`
-	MaxTokens           int  `json:"max_tokens"`
-	MaxCompletionTokens int  `json:"max_completion_tokens"`
+	MaxTokens           *int `json:"max_tokens"`
+	MaxCompletionTokens *int `json:"max_completion_tokens"`
 	Stream              bool `json:"stream"`
 	StreamOptions       struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
 
-	head string // begins every event
+	head, tail string // begin and end every event but that of the usage
 }
 
 func (c *chat) parse(body []byte) (ask, error) {
@@ -29,10 +29,14 @@ func (c *chat) parse(body []byte) (ask, error) {
 	if len(c.Messages) == 0 {
 		return ask{}, errors.New("messages is empty")
 	}
-	q := ask{model: c.Model, stream: c.Stream, limit: c.MaxTokens}
-	if c.MaxCompletionTokens > 0 {
-		q.limit = c.MaxCompletionTokens
+	limit, err := limitOf("max_tokens", c.MaxTokens, 0)
+	if err != nil {
+		return ask{}, err
 	}
+	if limit, err = limitOf("max_completion_tokens", c.MaxCompletionTokens, limit); err != nil {
+		return ask{}, err
+	}
+	q := ask{model: c.Model, stream: c.Stream, limit: limit}
 	for _, m := range c.Messages {
 		q.prompt = append(q.prompt, texts(m.Content)...)
 	}
@@ -40,8 +44,9 @@ func (c *chat) parse(body []byte) (ask, error) {
 }
 
 func (c *chat) begin(a *answer) string {
+	c.tail = eventTail(c.StreamOptions.IncludeUsage)
 	c.head = fmt.Sprintf(`data: {"id":"chatcmpl-%d","object":"chat.completion.chunk","created":0,"model":%s,`, a.record.Number, quote(c.Model))
-	return c.head + `"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}` + "\n\n"
+	return c.head + `"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]` + c.tail
 }
 
 func (c *chat) frame(_ *answer, reasoning bool) frame {
@@ -49,13 +54,13 @@ func (c *chat) frame(_ *answer, reasoning bool) frame {
 	if reasoning {
 		member = "reasoning_content"
 	}
-	return frame{before: c.head + `"choices":[{"index":0,"delta":{"` + member + `":"`, after: `"},"finish_reason":null}]}` + "\n\n"}
+	return frame{before: c.head + `"choices":[{"index":0,"delta":{"` + member + `":"`, after: `"},"finish_reason":null}]` + c.tail}
 }
 
 func (c *chat) turn(*answer) string { return "" }
 
 func (c *chat) end(a *answer) string {
-	end := c.head + `"choices":[{"index":0,"delta":{},"finish_reason":"` + finishReason(a) + `"}]}` + "\n\n"
+	end := c.head + `"choices":[{"index":0,"delta":{},"finish_reason":"` + finishReason(a) + `"}]` + c.tail
 	if c.StreamOptions.IncludeUsage {
 		end += c.head + `"choices":[],"usage":` + usage(a) + "}\n\n"
 	}
@@ -73,6 +78,15 @@ func (c *chat) whole(a *answer) string {
 	}
 	return fmt.Sprintf(`{"id":"chatcmpl-%d","object":"chat.completion","created":0,"model":%s,"choices":[{"index":0,"message":{"role":"assistant",%s"content":"%s"},"finish_reason":"%s"}],"usage":%s}`,
 		a.record.Number, quote(c.Model), reasoning, a.text(), finishReason(a), usage(a))
+}
+
+// eventTail ends the events of OpenAI's completions, which have a member for the
+// usage if it was asked for, though only the last has any.
+func eventTail(usage bool) string {
+	if usage {
+		return `,"usage":null}` + "\n\n"
+	}
+	return "}\n\n"
 }
 
 // finishReason is OpenAI's word for why an answer ends.

@@ -10,7 +10,7 @@ type completion struct {
 	openAI
 	Model         string `json:"model"`
 	Prompt        any    `json:"prompt"`
-	MaxTokens     int    `json:"max_tokens"`
+	MaxTokens     *int   `json:"max_tokens"`
 	Stream        bool   `json:"stream"`
 	StreamOptions struct {
 		IncludeUsage bool `json:"include_usage"`
@@ -18,6 +18,9 @@ type completion struct {
 
 	head string // begins every event, and the answer
 }
+
+// defaultCompletion is the limit of output tokens where a request has none.
+const defaultCompletion = 16
 
 func (c *completion) parse(body []byte) (ask, error) {
 	if err := unmarshal(body, "a completion request", c); err != nil {
@@ -30,7 +33,11 @@ func (c *completion) parse(body []byte) (ask, error) {
 	if len(inputs) != 1 {
 		return ask{}, errors.New("there are several prompts: want one")
 	}
-	q := ask{model: c.Model, stream: c.Stream, limit: c.MaxTokens, plain: true}
+	limit, err := limitOf("max_tokens", c.MaxTokens, defaultCompletion)
+	if err != nil {
+		return ask{}, err
+	}
+	q := ask{model: c.Model, stream: c.Stream, limit: limit, plain: true}
 	inputs[0].addTo(&q)
 	return q, nil
 }
@@ -45,14 +52,14 @@ func (c *completion) begin(*answer) string { return "" }
 
 func (c *completion) frame(a *answer, _ bool) frame {
 	before, after := c.choice(a)
-	return frame{before: "data: " + before, after: after + "null}]}\n\n"}
+	return frame{before: "data: " + before, after: after + "null}]" + eventTail(c.StreamOptions.IncludeUsage)}
 }
 
 func (c *completion) turn(*answer) string { return "" }
 
 func (c *completion) end(a *answer) string {
 	before, after := c.choice(a)
-	end := "data: " + before + after + `"` + finishReason(a) + `"}]}` + "\n\n"
+	end := "data: " + before + after + `"` + finishReason(a) + `"}]` + eventTail(c.StreamOptions.IncludeUsage)
 	if c.StreamOptions.IncludeUsage {
 		end += "data: " + c.head + `"choices":[],"usage":` + usage(a) + "}\n\n"
 	}

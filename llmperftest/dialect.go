@@ -3,6 +3,7 @@ package llmperftest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -76,8 +77,20 @@ type ask struct {
 	limit     int      // of output tokens; 0 for none
 	prompt    []string // all its text, in order
 	tokens    int      // of a prompt that came as tokens
-	plain     bool     // the API has no form for reasoning
+	plain     bool     // no reasoning: the API has no form for it, or the request wants none
 	embedding bool     // the prompt is read and nothing is generated
+	reply     string   // what is answered at once, without the engine; "" if it is to answer
+}
+
+// limitOf is the limit of output tokens that a request's member sets, or none.
+func limitOf(name string, value *int, none int) (int, error) {
+	if value == nil {
+		return none, nil
+	}
+	if *value < 1 {
+		return 0, fmt.Errorf("%s is %d: want at least 1", name, *value)
+	}
+	return *value, nil
 }
 
 // promptTokens counts a word as a token.
@@ -147,9 +160,9 @@ func (openAI) refusal(_ int, e apiError) string {
 func openAIError(status int) (kind, code string) {
 	switch {
 	case status == http.StatusTooManyRequests:
-		return "rate_limit_error", `"rate_limit_exceeded"`
+		return "requests", `"rate_limit_exceeded"`
 	case status == http.StatusUnauthorized:
-		return "authentication_error", `"invalid_api_key"`
+		return "invalid_request_error", `"invalid_api_key"`
 	case status == http.StatusForbidden:
 		return "permission_error", "null"
 	case status < http.StatusInternalServerError:

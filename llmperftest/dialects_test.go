@@ -206,11 +206,11 @@ func TestATokenAllocatesNothing(t *testing.T) {
 func TestErrorsHaveTheShapeOfTheirAPI(t *testing.T) {
 	shapes := map[string]func(status int, message string) string{
 		"/v1/": func(status int, message string) string {
-			kind := map[int]string{400: `"invalid_request_error","param":null,"code":null`, 429: `"rate_limit_error","param":null,"code":"rate_limit_exceeded"`, 500: `"server_error","param":null,"code":null`, 503: `"server_error","param":null,"code":null`}[status]
+			kind := map[int]string{400: `"invalid_request_error","param":null,"code":null`, 401: `"invalid_request_error","param":null,"code":"invalid_api_key"`, 429: `"requests","param":null,"code":"rate_limit_exceeded"`, 500: `"server_error","param":null,"code":null`, 503: `"server_error","param":null,"code":null`}[status]
 			return `{"error":{"message":"` + message + `","type":` + kind + `}}`
 		},
 		"/v1/messages": func(status int, message string) string {
-			kind := map[int]string{400: "invalid_request_error", 429: "rate_limit_error", 500: "api_error", 503: "overloaded_error", 529: "overloaded_error"}[status]
+			kind := map[int]string{400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error", 500: "api_error", 503: "overloaded_error", 529: "overloaded_error"}[status]
 			return `{"type":"error","error":{"type":"` + kind + `","message":"` + message + `"},"request_id":"req_0"}`
 		},
 		"/api/": func(_ int, message string) string { return `{"error":"` + message + `"}` },
@@ -222,7 +222,7 @@ func TestErrorsHaveTheShapeOfTheirAPI(t *testing.T) {
 		return shapes[path[:strings.Index(path[1:], "/")+2]]
 	}
 	for _, x := range apis {
-		for _, status := range []int{429, 500, 503} {
+		for _, status := range []int{401, 429, 500, 503} {
 			s := NewServer(t, Engine{})
 			s.Fail(Status(status).RetryAfter(1500 * time.Millisecond))
 			is := tell(t, s, x.path, x.request(), io.ReadAll)
@@ -244,10 +244,15 @@ func TestErrorsHaveTheShapeOfTheirAPI(t *testing.T) {
 			own = 429
 		}
 		for set, want := range map[int]int{0: own, 503: 503} {
-			s := NewServer(t, Engine{KVTokens: 1, ShedStatus: set})
-			is := tell(t, s, x.path, x.request(), io.ReadAll)
+			var is heard
+			synctest.Test(t, func(t *testing.T) {
+				s := NewServer(t, Engine{MaxBatch: 1, MaxQueue: NoQueue, PrefillRate: 1, ShedStatus: set})
+				go sendTo(t.Context(), s, "m")
+				time.Sleep(time.Millisecond)
+				is = tell(t, s, x.path, x.request(), io.ReadAll)
+			})
 			assert.Equal(t, want, is.status, "%s, shed with ShedStatus %d", x.name, set)
-			assert.Equal(t, shape(x.path)(want, "the queue is full"), is.body, x.name)
+			assert.Equal(t, strings.ReplaceAll(shape(x.path)(want, "the queue is full"), "req_0", "req_1"), is.body, x.name)
 			assert.Equal(t, "1", is.header.Get("Retry-After"))
 		}
 		s := NewServer(t, Engine{})
@@ -271,8 +276,12 @@ func TestRequestsThatAreWrongSayWhy(t *testing.T) {
 		{"/v1/embeddings", `{"input":"a","encoding_format":"int8"}`, `encoding_format is \"int8\"`},
 		{"/v1/messages", `{"max_tokens":1,"messages":[]}`, "messages is empty"},
 		{"/v1/messages", `{"messages":[{"role":"user","content":"a"}]}`, "max_tokens is 0: want at least 1"},
-		{"/api/chat", `{"model":"m"}`, "messages is empty"},
-		{"/api/generate", `{"model":"m"}`, "prompt is empty"},
+		{"/v1/responses", `{"input":""}`, "input is empty"},
+		{"/v1/responses", `{"input":[]}`, "input is empty"},
+		{"/v1/responses", `{"input":"a","max_output_tokens":0}`, "max_output_tokens is 0: want at least 1"},
+		{"/v1/chat/completions", `{"messages":[{"content":"a"}],"max_tokens":0}`, "max_tokens is 0: want at least 1"},
+		{"/v1/chat/completions", `{"messages":[{"content":"a"}],"max_tokens":5,"max_completion_tokens":-1}`, "max_completion_tokens is -1: want at least 1"},
+		{"/v1/completions", `{"prompt":"a","max_tokens":0}`, "max_tokens is 0: want at least 1"},
 	}
 	s := NewServer(t, Engine{})
 	for _, row := range rows {
@@ -280,6 +289,123 @@ func TestRequestsThatAreWrongSayWhy(t *testing.T) {
 		assert.Equal(t, 400, is.status, "%s %s", row.path, row.body)
 		assert.Contains(t, is.body, row.says, "%s %s", row.path, row.body)
 	}
+}
+
+func TestLimitsThatAreNoneLetAnAnswerBeAsLongAsItIs(t *testing.T) {
+	s := NewServer(t, Engine{StepBase: time.Millisecond, Output: Fixed(20)})
+	rows := []struct {
+		path, body string
+		output     int
+		reason     string
+	}{
+		{"/v1/chat/completions", `{"messages":[{"content":"a"}],"max_tokens":null}`, 20, "null is none"},
+		{"/v1/chat/completions", `{"messages":[{"content":"a"}],"max_tokens":5,"max_completion_tokens":7}`, 7, "the newer one counts"},
+		{"/v1/completions", `{"prompt":"a"}`, 16, "OpenAI's default"},
+		{"/v1/completions", `{"prompt":"a","max_tokens":100}`, 20, "as long as it is"},
+		{"/api/generate", `{"prompt":"a","stream":false,"options":{"num_predict":-1}}`, 20, "without end"},
+		{"/api/generate", `{"prompt":"a","stream":false,"options":{"num_predict":-2}}`, 20, "to the end of the context"},
+	}
+	for i, row := range rows {
+		is := tell(t, s, row.path, row.body, io.ReadAll)
+		require.Equal(t, 200, is.status, is.body)
+		require.Eventually(t, func() bool { return len(s.Requests()) == i+1 }, 5*time.Second, time.Millisecond)
+		assert.Equal(t, row.output, s.Requests()[i].OutputTokens, "%s: %s", row.body, row.reason)
+		assert.Equal(t, row.output < 20, strings.Contains(is.body, `"length"`), row.body)
+	}
+}
+
+func TestInputWithoutTextIsInput(t *testing.T) {
+	s := NewServer(t, Engine{StepBase: time.Millisecond, Output: Fixed(1)})
+	for _, input := range []string{
+		`[{"role":"user","content":[{"type":"input_image","image_url":"data:,x"}]}]`,
+		`[{"type":"item_reference","id":"msg_1"}]`,
+	} {
+		assert.Equal(t, 200, tell(t, s, "/v1/responses", `{"input":`+input+`}`, io.ReadAll).status, input)
+	}
+}
+
+func TestAnOllamaWithoutAPromptIsLoaded(t *testing.T) {
+	rows := []struct{ path, body, want string }{
+		{"/api/generate", `{"model":"m"}`, `"response":"","done":true,"done_reason":"load"}`},
+		{"/api/generate", `{"model":"m","prompt":"","keep_alive":"5m"}`, `"response":"","done":true,"done_reason":"load"}`},
+		{"/api/generate", `{"model":"m","keep_alive":0}`, `"response":"","done":true,"done_reason":"unload"}`},
+		{"/api/generate", `{"model":"m","keep_alive":-1}`, `"response":"","done":true,"done_reason":"load"}`},
+		{"/api/chat", `{"model":"m","messages":[]}`, `"message":{"role":"assistant","content":""},"done":true,"done_reason":"load"}`},
+		{"/api/chat", `{"model":"m","keep_alive":"0s"}`, `"message":{"role":"assistant","content":""},"done":true,"done_reason":"unload"}`},
+	}
+	everywhere(t, Engine{}, func(t *testing.T, s *Server, body func(io.Reader) ([]byte, error)) {
+		s.Fail(CutMidStream(0))
+		for i, row := range rows {
+			is := tell(t, s, row.path, row.body, body)
+			assert.Equal(t, 200, is.status)
+			assert.Equal(t, "application/json", is.header.Get("Content-Type"))
+			assert.Equal(t, `{"model":"m","created_at":"1970-01-01T00:00:00Z",`+row.want, is.body)
+			require.Eventually(t, func() bool { return len(s.Requests()) == i+1 }, 5*time.Second, time.Millisecond)
+			r := s.Requests()[i]
+			assert.Equal(t, Completed, r.Outcome)
+			assert.Zero(t, r.PromptTokens+r.OutputTokens)
+		}
+	})
+}
+
+func TestReasoningCanBeTurnedOff(t *testing.T) {
+	rows := []struct {
+		path, body string
+		reasons    bool
+	}{
+		{"/v1/messages", `{"max_tokens":9,"messages":[{"content":"a"}]}`, true},
+		{"/v1/messages", `{"max_tokens":9,"messages":[{"content":"a"}],"thinking":{"type":"enabled","budget_tokens":1024}}`, true},
+		{"/v1/messages", `{"max_tokens":9,"messages":[{"content":"a"}],"thinking":{"type":"disabled"}}`, false},
+		{"/api/chat", `{"messages":[{"content":"a"}],"stream":false}`, true},
+		{"/api/chat", `{"messages":[{"content":"a"}],"stream":false,"think":true}`, true},
+		{"/api/chat", `{"messages":[{"content":"a"}],"stream":false,"think":"low"}`, true},
+		{"/api/chat", `{"messages":[{"content":"a"}],"stream":false,"think":false}`, false},
+		{"/api/generate", `{"prompt":"a","stream":false,"think":false}`, false},
+	}
+	s := NewServer(t, Engine{StepBase: time.Millisecond, Output: Fixed(3), Reasoning: Fixed(2)})
+	for _, row := range rows {
+		is := tell(t, s, row.path, row.body, io.ReadAll)
+		assert.Equal(t, 200, is.status)
+		assert.Equal(t, row.reasons, strings.Contains(is.body, `"thinking"`), row.body)
+	}
+}
+
+func TestARequestLargerThanTheCacheIsRefused(t *testing.T) {
+	for _, x := range apis {
+		s := NewServer(t, Engine{KVTokens: 5, Output: Fixed(3)})
+		is := tell(t, s, x.path, x.request(x.noStream), io.ReadAll)
+		assert.Equal(t, 400, is.status, x.name)
+		tokens := 3
+		if !x.generates {
+			tokens = 0
+		}
+		assert.Contains(t, is.body, fmt.Sprintf("the prompt has 6 tokens and the answer %d: the context holds 5", tokens), x.name)
+		assert.Equal(t, strings.HasPrefix(x.path, "/v1/") && x.name != "messages", strings.Contains(is.body, `"type":"invalid_request_error","param":null,"code":"context_length_exceeded"`), x.name)
+		assert.Empty(t, is.header.Get("Retry-After"))
+		assert.Equal(t, Refused, s.Requests()[0].Outcome)
+	}
+}
+
+func TestAnswersOfOllamaTellTheirTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(t, Engine{MaxBatch: 1, PrefillRate: 1000, StepBase: 10 * time.Millisecond, StepPerSequence: time.Nanosecond, Output: Fixed(5)})
+		go sendTo(t.Context(), s, "m") // is done after 1 ms and 50 ms
+		time.Sleep(time.Millisecond)
+		for _, stream := range []string{"true", "false"} {
+			is := tell(t, s, "/api/generate", `{"prompt":"`+say("a", 100)+`","stream":`+stream+`}`, io.ReadAll)
+			all := payloads(t, is.body)
+			last := all[len(all)-1]
+			wait := 50.0 // for the place in the batch
+			if stream == "false" {
+				wait = 0
+			}
+			for member, want := range map[string]float64{"total": wait + 100 + 50, "prompt_eval": 100, "eval": 50, "load": 0} {
+				assert.InDelta(t, want, last[member+"_duration"].(float64)/1e6, 0.5, "%s, streamed %s", member, stream)
+			}
+			assert.EqualValues(t, 100, last["prompt_eval_count"])
+			assert.EqualValues(t, 5, last["eval_count"])
+		}
+	})
 }
 
 func TestModelsAreListedInEachShape(t *testing.T) {

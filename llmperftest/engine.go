@@ -24,14 +24,14 @@ type Engine struct {
 	StepPerSequence time.Duration // … and this much more for each running sequence; default 250µs
 	PrefillRate     float64       // prompt tokens read per second, before a sequence's first step; default 20,000
 
-	KVTokens    int           // prompt and output tokens that all running sequences may hold together; 0 for no limit
+	KVTokens    int           // prompt and output tokens that all running sequences may hold together; a request of more is refused. 0 for no limit
 	PrefixCache bool          // the beginning of a prompt that the engine has seen before, in blocks of 16 tokens, is not read again; what counts as seen is the last KVTokens, or a million
 	MaxQueue    int           // requests that may wait; one more is shed. 0 for no limit, NoQueue for none
 	ShedStatus  int           // status of a shed request: 429, 503 or 529; default what the API answers: 429 of OpenAI, 529 of Anthropic, 503 of Ollama
 	RetryAfter  time.Duration // told to a shed request, in whole seconds; default 1s
 
 	Output         Lengths // output tokens of an answer; default Fixed(100)
-	Reasoning      Lengths // tokens of reasoning before it, where the API has a form for that; both together are cut at the request's limit. Default none
+	Reasoning      Lengths // tokens of reasoning before it, where the API has a form for that and the request does not turn it off; both together are cut at the request's limit. Default none
 	TokensPerChunk int     // tokens that a step gives a sequence, in one chunk, as speculative decoding does; default 1
 
 	Jitter float64 // standard deviation of a step's time, as a share of it; at most 0.5; default 0
@@ -142,6 +142,7 @@ func (e Engine) Latency(users int, think time.Duration) time.Duration {
 
 var (
 	errShed    = errors.New("the queue is full")
+	errTooLong = errors.New("the request is larger than the KV cache")
 	errStopped = errors.New("the server has stopped")
 )
 
@@ -368,8 +369,12 @@ func (g *engine) take(waiting []*sequence, running int) []*sequence {
 			g.rouse()
 			continue
 		}
+		if g.KVTokens > 0 && s.kv() > g.KVTokens {
+			s.result <- errTooLong
+			continue
+		}
 		room := max(0, g.MaxBatch-running) + max(0, g.MaxQueue)
-		if g.MaxQueue != 0 && len(waiting) >= room || g.KVTokens > 0 && s.kv() > g.KVTokens {
+		if g.MaxQueue != 0 && len(waiting) >= room {
 			s.result <- errShed
 			continue
 		}

@@ -16,6 +16,9 @@ type message struct {
 	} `json:"messages"`
 	MaxTokens int  `json:"max_tokens"`
 	Stream    bool `json:"stream"`
+	Thinking  struct {
+		Type string `json:"type"`
+	} `json:"thinking"`
 }
 
 func (m *message) parse(body []byte) (ask, error) {
@@ -28,7 +31,7 @@ func (m *message) parse(body []byte) (ask, error) {
 	if m.MaxTokens < 1 {
 		return ask{}, fmt.Errorf("max_tokens is %d: want at least 1", m.MaxTokens)
 	}
-	q := ask{model: m.Model, stream: m.Stream, limit: m.MaxTokens, prompt: texts(m.System)}
+	q := ask{model: m.Model, stream: m.Stream, limit: m.MaxTokens, plain: m.Thinking.Type == "disabled", prompt: texts(m.System)}
 	for _, message := range m.Messages {
 		q.prompt = append(q.prompt, texts(message.Content)...)
 	}

@@ -1,7 +1,6 @@
 package llmperftest
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -19,30 +18,50 @@ type ollama struct {
 		Content string `json:"content"`
 	} `json:"messages"`
 	Stream  *bool `json:"stream"`
+	Think   any   `json:"think"` // or how much, as text
 	Options struct {
 		NumPredict int `json:"num_predict"` // below 0 for no limit
 	} `json:"options"`
+	KeepAlive any `json:"keep_alive"`
 }
 
 func (o *ollama) parse(body []byte) (ask, error) {
 	if err := unmarshal(body, "a request of Ollama's API", o); err != nil {
 		return ask{}, err
 	}
-	q := ask{model: o.Model, stream: o.Stream == nil || *o.Stream, limit: max(0, o.Options.NumPredict)}
+	if o.generate && o.Prompt == "" || !o.generate && len(o.Messages) == 0 {
+		return ask{model: o.Model, reply: o.loaded()}, nil
+	}
+	q := ask{
+		model: o.Model, stream: o.Stream == nil || *o.Stream,
+		limit: max(0, o.Options.NumPredict), plain: o.Think == false,
+	}
 	if o.generate {
-		if o.Prompt == "" {
-			return ask{}, errors.New("prompt is empty")
-		}
 		q.prompt = []string{o.System, o.Prompt}
 		return q, nil
-	}
-	if len(o.Messages) == 0 {
-		return ask{}, errors.New("messages is empty")
 	}
 	for _, m := range o.Messages {
 		q.prompt = append(q.prompt, m.Content)
 	}
 	return q, nil
+}
+
+// loaded is the answer to a request without a prompt, which loads the model or,
+// if it is to be kept for no time, unloads it.
+func (o *ollama) loaded() string {
+	reason := "load"
+	switch v := o.KeepAlive.(type) {
+	case float64:
+		if v == 0 {
+			reason = "unload"
+		}
+	case string:
+		if d, err := time.ParseDuration(v); err == nil && d == 0 {
+			reason = "unload"
+		}
+	}
+	before, after := o.line()
+	return before + after + `,"done":true,"done_reason":"` + reason + `"}`
 }
 
 func (o *ollama) mediaType() string { return "application/x-ndjson" }

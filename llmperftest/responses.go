@@ -13,7 +13,7 @@ type response struct {
 	Model           string `json:"model"`
 	Instructions    string `json:"instructions"`
 	Input           any    `json:"input"`
-	MaxOutputTokens int    `json:"max_output_tokens"`
+	MaxOutputTokens *int   `json:"max_output_tokens"`
 	Stream          bool   `json:"stream"`
 }
 
@@ -21,11 +21,15 @@ func (p *response) parse(body []byte) (ask, error) {
 	if err := unmarshal(body, "a responses request", p); err != nil {
 		return ask{}, err
 	}
-	input := texts(p.Input)
-	if len(input) == 0 {
+	items, several := p.Input.([]any)
+	if p.Input == nil || p.Input == "" || several && len(items) == 0 {
 		return ask{}, errors.New("input is empty")
 	}
-	return ask{model: p.Model, stream: p.Stream, limit: p.MaxOutputTokens, prompt: append([]string{p.Instructions}, input...)}, nil
+	limit, err := limitOf("max_output_tokens", p.MaxOutputTokens, 0)
+	if err != nil {
+		return ask{}, err
+	}
+	return ask{model: p.Model, stream: p.Stream, limit: limit, prompt: append([]string{p.Instructions}, texts(p.Input)...)}, nil
 }
 
 // opening is an event up to some of its members.
@@ -102,8 +106,8 @@ func (p *response) object(a *answer, status, failure string) string {
 			in, a.record.CachedTokens, out, a.reasoned(), in+out)
 	}
 	limit := "null"
-	if p.MaxOutputTokens > 0 {
-		limit = strconv.Itoa(p.MaxOutputTokens)
+	if a.ask.limit > 0 {
+		limit = strconv.Itoa(a.ask.limit)
 	}
 	return fmt.Sprintf(`{"id":"resp_%d","object":"response","created_at":0,"status":"%s","error":%s,"incomplete_details":%s,"instructions":null,"max_output_tokens":%s,"metadata":{},"model":%s,"output":[%s],"parallel_tool_calls":true,"previous_response_id":null,"store":false,"temperature":1,"tool_choice":"auto","tools":[],"top_p":1,"truncation":"disabled","usage":%s}`,
 		a.record.Number, status, failure, details, limit, quote(p.Model), output, usage)

@@ -15,7 +15,15 @@
 //
 // All but embeddings stream on request, and Ollama's unless told otherwise. Keys
 // are not looked at, and any model is there. Embeddings take the time that their
-// input takes to be read.
+// input takes to be read. An engine that reasons does so unless a request turns
+// it off, by Anthropic's "thinking":{"type":"disabled"} or Ollama's "think":false.
+// Without max_tokens, /v1/completions ends at 16 tokens, as OpenAI's does. A
+// request to Ollama without a prompt loads the model: it is answered at once, and
+// no fault strikes it.
+//
+// Of a request, the model, the text of the prompt, the limit of output tokens and
+// what concerns streams and embeddings count. The rest is ignored, such as n,
+// stop, tools, formats and what concerns sampling.
 //
 // The server records when it wrote every chunk, so that a client's measurements
 // can be compared with the truth, and goes wrong on purpose when told to: see

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -81,13 +82,19 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 
 func TestAFullQueueShedsWithRetryAfter(t *testing.T) {
 	engine := fast
-	engine.KVTokens, engine.ShedStatus, engine.RetryAfter = 5, 503, 2*time.Second
-	server := llmperftest.NewServer(t, engine)
-	resp, _, err := post(t, server, streaming)
-	require.NoError(t, err)
-	assert.Equal(t, 503, resp.StatusCode)
-	assert.Equal(t, "2", resp.Header.Get("Retry-After"))
-	assert.Equal(t, llmperftest.Shed, server.Requests()[0].Outcome)
+	engine.MaxBatch, engine.MaxQueue, engine.PrefillRate = 1, llmperftest.NoQueue, 1
+	engine.ShedStatus, engine.RetryAfter = 503, 2*time.Second
+	synctest.Test(t, func(t *testing.T) {
+		server := llmperftest.NewServer(t, engine)
+		go func() { _, _, _ = post(t, server, whole) }()
+		time.Sleep(time.Millisecond)
+		resp, _, err := post(t, server, streaming)
+		require.NoError(t, err)
+		assert.Equal(t, 503, resp.StatusCode)
+		assert.Equal(t, "2", resp.Header.Get("Retry-After"))
+		time.Sleep(time.Millisecond)
+		assert.Equal(t, llmperftest.Shed, server.Requests()[0].Outcome)
+	})
 }
 
 func TestFaultsStrikeTheRequestsTheyAreMeantFor(t *testing.T) {
