@@ -25,7 +25,7 @@ type Engine struct {
 	PrefillRate     float64       // prompt tokens read per second, before a sequence's first step; default 20,000
 
 	KVTokens    int           // prompt and output tokens that all running sequences may hold together; a request of more is refused. 0 for no limit
-	PrefixCache bool          // the beginning of a prompt that the engine has seen before, in blocks of 16 tokens, is not read again; what counts as seen is the last KVTokens, or a million
+	PrefixCache bool          // the beginning of a prompt that the engine has seen before, in blocks of 16 tokens, is not read again; what counts as seen is the KVTokens used last, or a million
 	MaxQueue    int           // requests that may wait; one more is shed. 0 for no limit, NoQueue for none
 	ShedStatus  int           // status of a shed request: 429, 503 or 529; default what the API answers: 429 of OpenAI, 529 of Anthropic, 503 of Ollama
 	RetryAfter  time.Duration // told to a shed request, in whole seconds; default 1s
@@ -82,7 +82,7 @@ func (e Engine) validate() error {
 	if e.StepBase < 0 || e.StepPerSequence < 0 {
 		wrong("Engine.StepBase is %v and StepPerSequence %v: want positive times, or 0 for the defaults", e.StepBase, e.StepPerSequence)
 	}
-	if e.PrefillRate < 0 {
+	if !(e.PrefillRate >= 0 && e.PrefillRate <= math.MaxFloat64) {
 		wrong("Engine.PrefillRate is %v: want prompt tokens per second, or 0 for 20,000", e.PrefillRate)
 	}
 	if e.KVTokens < 0 {
@@ -108,7 +108,7 @@ func (e Engine) validate() error {
 	if e.TokensPerChunk < 1 {
 		wrong("Engine.TokensPerChunk is %d: want at least 1 token, or 0 for 1", e.TokensPerChunk)
 	}
-	if e.Jitter < 0 || e.Jitter > 0.5 {
+	if !(e.Jitter >= 0 && e.Jitter <= 0.5) {
 		wrong("Engine.Jitter is %v: want a share of the step time from 0 to 0.5", e.Jitter)
 	}
 	return errors.Join(errs...)
@@ -121,14 +121,16 @@ func (e Engine) step(batch int) time.Duration {
 
 // Latency is the mean latency of requests from the given number of users, each
 // of which thinks for the given time between them, when the engine is in its
-// steady state and nothing is shed. With L the latency, Z the think time, T the
-// steps of a mean answer with its reasoning and b = N·L/(L+Z) sequences running, L = prefill +
-// T·step(b) as long as b fits the batch; past that the engine completes
-// MaxBatch/(T·step(MaxBatch)) requests a second and L = N/that − Z.
+// steady state, nothing is shed, and no request limits its answer. With L the
+// latency, Z the think time, T the mean steps of an answer with its reasoning and
+// b = N·L/(L+Z) sequences running, L = T·step(b) as long as b fits the batch; past
+// that the engine completes MaxBatch/(T·step(MaxBatch)) requests a second and
+// L = N/that − Z. The time in which prompts are read, which depends on them, is
+// left out.
 func (e Engine) Latency(users int, think time.Duration) time.Duration {
 	e = e.withDefaults()
 	n, z := float64(users), think.Seconds()
-	steps := (e.Reasoning.Mean() + e.Output.Mean()) / float64(e.TokensPerChunk)
+	steps := e.meanSteps()
 	step := func(b float64) float64 { return e.StepBase.Seconds() + b*e.StepPerSequence.Seconds() }
 	latency := steps * step(1)
 	for range 1000 {
@@ -138,6 +140,22 @@ func (e Engine) Latency(users int, think time.Duration) time.Duration {
 		latency = n*steps*step(float64(e.MaxBatch))/float64(e.MaxBatch) - z
 	}
 	return time.Duration(latency * float64(time.Second))
+}
+
+// meanSteps is the mean number of steps of an answer with its reasoning, of which
+// the last chunks may be smaller than the others.
+func (e Engine) meanSteps() float64 {
+	if e.TokensPerChunk == 1 {
+		return e.Reasoning.Mean() + e.Output.Mean()
+	}
+	const draws = 10_000
+	r := rand.New(rand.NewPCG(0, 0))
+	chunks := func(tokens int) float64 { return math.Ceil(float64(tokens) / float64(e.TokensPerChunk)) }
+	steps := 0.0
+	for range draws {
+		steps += chunks(max(1, e.Output.Draw(r))) + chunks(max(0, e.Reasoning.Draw(r)))
+	}
+	return steps / draws
 }
 
 var (

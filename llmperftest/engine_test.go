@@ -222,11 +222,28 @@ func TestAChunkIsNoLargerThanItsAnswer(t *testing.T) {
 // TestLatencyCountsStepsOfSeveralTokens holds the closed form against the engine
 // alone with one user.
 func TestLatencyCountsStepsOfSeveralTokens(t *testing.T) {
-	e := Engine{StepBase: 10 * time.Millisecond, Output: Fixed(60), Reasoning: Fixed(40), TokensPerChunk: 4}
-	inVirtualTime(t, e, func(t *testing.T, g *engine) {
-		begin := time.Now()
-		_, err := generate(t.Context(), g, 0, 1, 0)
-		require.NoError(t, err)
-		assert.InEpsilon(t, e.Latency(1, 0), time.Since(begin), 0.01)
-	})
+	engines := []struct {
+		name   string
+		engine Engine
+		reason string
+	}{
+		{"whole", Engine{Output: Fixed(60), Reasoning: Fixed(40), TokensPerChunk: 4}, "all chunks are full"},
+		{"rest", Engine{Output: Fixed(9), Reasoning: Fixed(5), TokensPerChunk: 8}, "9 and 5 tokens are two steps and one"},
+		{"larger than the answer", Engine{Output: Fixed(9), TokensPerChunk: 100}, "a step"},
+		{"spread", Engine{Output: Uniform(1, 8), TokensPerChunk: 4}, "half of the answers take a step, half take two"},
+	}
+	for _, x := range engines {
+		x.engine.StepBase = 10 * time.Millisecond
+		inVirtualTime(t, x.engine, func(t *testing.T, g *engine) {
+			const requests = 1000
+			begin := time.Now()
+			for n := range requests {
+				_, err := generate(t.Context(), g, n, 1, 0)
+				require.NoError(t, err)
+			}
+			// A request waits for less than two grains, and three standard errors of the mean are 3 %.
+			assert.InEpsilon(t, x.engine.Latency(1, 0), time.Since(begin)/requests, 0.04, "%s: %s", x.name, x.reason)
+		})
+	}
+	assert.Equal(t, engines[3].engine.Latency(3, time.Second), engines[3].engine.Latency(3, time.Second), "of fixed draws")
 }

@@ -1,7 +1,9 @@
 package llmperftest
 
 import (
+	"container/list"
 	"hash/fnv"
+	"slices"
 	"strings"
 )
 
@@ -28,11 +30,11 @@ func (q *ask) prefixes() (names []uint64) {
 	return names
 }
 
-// A prefixCache holds the blocks of prompts used last, in two halves: when the
-// young one is full it takes the place of the old one, which is forgotten.
+// A prefixCache holds the blocks of prompts that were used last.
 type prefixCache struct {
-	most       int // blocks in a half
-	young, old map[uint64]struct{}
+	most   int                      // blocks
+	blocks map[uint64]*list.Element // by the name of the beginning that they end
+	recent *list.List               // of names, the one last used first
 }
 
 // defaultPrefixBlocks is what a cache may hold where the engine sets no limit: a
@@ -44,23 +46,28 @@ func newPrefixCache(kvTokens int) *prefixCache {
 	if kvTokens > 0 {
 		blocks = kvTokens / prefixBlock
 	}
-	return &prefixCache{most: max(1, blocks/2), young: map[uint64]struct{}{}}
+	return &prefixCache{most: blocks, blocks: map[uint64]*list.Element{}, recent: list.New()}
 }
 
-// use returns how many tokens of a prompt are in the cache, and puts all of it in.
+// use returns how many tokens of a prompt are in the cache, and puts all of it
+// in. A prompt's beginning counts as used after the rest of it, which is of no
+// use alone, and so is forgotten last.
 func (c *prefixCache) use(prefixes []uint64) (cached int) {
-	missed := false
-	for i, p := range prefixes {
-		_, young := c.young[p]
-		_, old := c.old[p]
-		missed = missed || !young && !old
-		if !missed {
-			cached = (i + 1) * prefixBlock
+	for _, p := range prefixes {
+		if c.blocks[p] == nil {
+			break
 		}
-		if !young && len(c.young) == c.most {
-			c.young, c.old = map[uint64]struct{}{}, c.young
+		cached += prefixBlock
+	}
+	for _, p := range slices.Backward(prefixes[:min(len(prefixes), c.most)]) {
+		if block := c.blocks[p]; block != nil {
+			c.recent.MoveToFront(block)
+			continue
 		}
-		c.young[p] = struct{}{}
+		if len(c.blocks) == c.most {
+			delete(c.blocks, c.recent.Remove(c.recent.Back()).(uint64))
+		}
+		c.blocks[p] = c.recent.PushFront(p)
 	}
 	return cached
 }

@@ -72,7 +72,46 @@ func TestAPrefixCacheForgetsWhatWasNotUsedForLongest(t *testing.T) {
 	for range 1000 {
 		assert.Equal(t, 3*prefixBlock, c.use(kept), "what is in use stays")
 		c.use([]uint64{r.Uint64()})
-		require.LessOrEqual(t, len(c.young)+len(c.old), 100)
+		require.LessOrEqual(t, len(c.blocks), 100)
+		require.Len(t, c.blocks, c.recent.Len())
 	}
 	assert.Zero(t, c.use(old))
+}
+
+func TestAPrefixCacheHoldsAsMuchAsItMay(t *testing.T) {
+	rows := []struct {
+		name    string
+		prompts []string
+		cached  []int
+		reason  string
+	}{
+		{"one", []string{say("a", 6000)}, []int{0, 5984, 5984}, "it fits"},
+		{"two", []string{say("a", 3000), say("b", 3000)}, []int{0, 0, 2992, 2992, 2992}, "both fit"},
+		{"two that are too large", []string{say("a", 6000), say("b", 6000)}, []int{0, 0, 2208, 2208}, "the ends of the other make room, 8192 - 5984 tokens of its beginning stay"},
+	}
+	for _, row := range rows {
+		synctest.Test(t, func(t *testing.T) {
+			s := NewServer(t, Engine{PrefixCache: true, KVTokens: 8192, Output: Fixed(1)})
+			var cached []int
+			for i := range row.cached {
+				tell(t, s, "/v1/completions", `{"model":"m","prompt":"`+row.prompts[i%len(row.prompts)]+`"}`, io.ReadAll)
+				time.Sleep(time.Millisecond)
+				cached = append(cached, s.Requests()[i].CachedTokens)
+			}
+			assert.Equal(t, row.cached, cached, "%s: %s", row.name, row.reason)
+		})
+	}
+}
+
+func TestAPromptLargerThanThePrefixCacheLeavesItsBeginning(t *testing.T) {
+	names := make([]uint64, 10)
+	for i := range names {
+		names[i] = uint64(i)
+	}
+	c := newPrefixCache(4 * prefixBlock)
+	assert.Zero(t, c.use(names))
+	assert.Equal(t, 4*prefixBlock, c.use(names))
+	c = newPrefixCache(prefixBlock - 1)
+	assert.Zero(t, c.use(names))
+	assert.Zero(t, c.use(names), "not a block fits")
 }

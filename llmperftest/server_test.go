@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"runtime"
 	"strings"
@@ -163,6 +164,9 @@ func TestAnEngineThatCannotBeIsFatal(t *testing.T) {
 		{"queue", llmperftest.Engine{MaxQueue: -2}, "Engine.MaxQueue is -2"},
 		{"status", llmperftest.Engine{ShedStatus: 200}, "want 429, 503 or 529"},
 		{"jitter", llmperftest.Engine{Jitter: 2}, "Engine.Jitter is 2"},
+		{"jitter that is no number", llmperftest.Engine{Jitter: math.NaN()}, "Engine.Jitter is NaN"},
+		{"prefill that is no number", llmperftest.Engine{PrefillRate: math.NaN()}, "Engine.PrefillRate is NaN"},
+		{"prefill without end", llmperftest.Engine{PrefillRate: math.Inf(1)}, "Engine.PrefillRate is +Inf"},
 		{"prefill", llmperftest.Engine{PrefillRate: -1}, "Engine.PrefillRate is -1"},
 		{"cache", llmperftest.Engine{KVTokens: -1}, "Engine.KVTokens is -1"},
 	}
