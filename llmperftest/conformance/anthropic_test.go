@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/anthropics/anthropic-sdk-go"
@@ -47,6 +48,12 @@ func TestAnthropicMessages(t *testing.T) {
 		assert.Equal(t, [2]int64{3, 23}, [2]int64{m.Usage.InputTokens, m.Usage.OutputTokens})
 	}
 	params := messageParams
+	params.Thinking = anthropic.ThinkingConfigParamUnion{OfDisabled: &anthropic.ThinkingConfigDisabledParam{}}
+	plain, err := client.Messages.New(t.Context(), params)
+	require.NoError(t, err)
+	require.Len(t, plain.Content, 1)
+	assert.Equal(t, text, plain.Content[0].AsText().Text)
+	params = messageParams
 	params.MaxTokens = 10
 	short, err := client.Messages.New(t.Context(), params)
 	require.NoError(t, err)
@@ -82,12 +89,17 @@ func TestAnthropicErrors(t *testing.T) {
 }
 
 func TestAnthropicShed(t *testing.T) {
-	client := anthropicClient(llmperftest.NewServer(t, llmperftest.Engine{KVTokens: 1}))
-	_, err := client.Messages.New(t.Context(), messageParams)
-	var own *anthropic.Error
-	require.True(t, errors.As(err, &own), "%v", err)
-	assert.Equal(t, 529, own.StatusCode)
-	assert.Equal(t, anthropic.ErrorTypeOverloadedError, own.Type())
+	synctest.Test(t, func(t *testing.T) {
+		client := anthropicClient(llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: 1, MaxQueue: llmperftest.NoQueue}))
+		go func() { _, _ = client.Messages.New(t.Context(), messageParams) }()
+		time.Sleep(time.Millisecond)
+		_, err := client.Messages.New(t.Context(), messageParams)
+		var own *anthropic.Error
+		require.True(t, errors.As(err, &own), "%v", err)
+		assert.Equal(t, 529, own.StatusCode)
+		assert.Equal(t, anthropic.ErrorTypeOverloadedError, own.Type())
+		assert.Equal(t, "req_1", own.RequestID)
+	})
 }
 
 func TestAnthropicErrorsInsideAStream(t *testing.T) {

@@ -105,12 +105,30 @@ func TestOpenAIResponses(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, responses.ResponseStatusIncomplete, short.Status)
 	assert.Equal(t, "max_output_tokens", string(short.IncompleteDetails.Reason))
+	assert.Equal(t, "completed", string(short.Output[0].AsReasoning().Status))
+	assert.Equal(t, "incomplete", string(short.Output[1].AsMessage().Status))
+	s.Fail(llmperftest.ErrorEvent(0))
+	failed, err := client.Responses.New(t.Context(), params)
+	require.NoError(t, err)
+	assert.Equal(t, responses.ResponseStatusFailed, failed.Status)
+	assert.Equal(t, "server_error", string(failed.Error.Code))
+	assert.Equal(t, "fault on purpose", failed.Error.Message)
+}
+
+func TestOpenAIContextLength(t *testing.T) {
+	client := openAI(llmperftest.NewServer(t, llmperftest.Engine{KVTokens: 10}))
+	_, err := client.Chat.Completions.New(t.Context(), chatParams)
+	var own *openai.Error
+	require.True(t, errors.As(err, &own), "%v", err)
+	assert.Equal(t, 400, own.StatusCode)
+	assert.Equal(t, "context_length_exceeded", own.Code)
+	assert.Equal(t, "req_0", own.Response.Header.Get("x-request-id"))
 }
 
 func TestOpenAICompletions(t *testing.T) {
 	s := llmperftest.NewServer(t, quick)
 	client := openAI(s)
-	params := openai.CompletionNewParams{Model: "m", Prompt: openai.CompletionNewParamsPromptUnion{OfString: openai.String("one two")}}
+	params := openai.CompletionNewParams{Model: "m", MaxTokens: openai.Int(100), Prompt: openai.CompletionNewParamsPromptUnion{OfString: openai.String("one two")}}
 	whole, err := client.Completions.New(t.Context(), params)
 	require.NoError(t, err)
 	params.StreamOptions = openai.ChatCompletionStreamOptionsParam{IncludeUsage: openai.Bool(true)}
@@ -162,7 +180,7 @@ func TestOpenAIErrors(t *testing.T) {
 	rows := []struct {
 		status     int
 		kind, code string
-	}{{400, "invalid_request_error", ""}, {429, "rate_limit_error", "rate_limit_exceeded"}, {500, "server_error", ""}}
+	}{{400, "invalid_request_error", ""}, {401, "invalid_request_error", "invalid_api_key"}, {429, "requests", "rate_limit_exceeded"}, {500, "server_error", ""}}
 	s := llmperftest.NewServer(t, quick)
 	client := openAI(s)
 	for _, row := range rows {
