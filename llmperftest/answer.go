@@ -27,16 +27,15 @@ type answer struct {
 	struck  bool // the fault has
 	seq     *sequence
 
-	misframes bool // the next event
-
-	streamer streamer
-	chunk    int               // tokens of an event that was made beforehand; 0 if none is
-	turnAt   int               // tokens after which the reasoning is over; -1 if there is none
-	skip     int               // tokens of reasoning before those that are being written
-	frame    frame             // of the events of tokens
-	events   [len(words)]event // that begin with each word
-	scratch  []byte            // for events that are made one by one
-	serial   int               // the number of the next event, where they are numbered
+	streamer  streamer
+	misframes bool              // a fault breaks the next event
+	chunk     int               // tokens of an event that was made beforehand; 0 if none is
+	turnAt    int               // tokens after which the reasoning is over; -1 if there is none
+	skip      int               // tokens of reasoning before those that are being written
+	frame     frame             // of the events of tokens
+	events    [len(words)]event // that begin with each word
+	scratch   []byte            // for events that are made one by one
+	serial    int               // the number of the next event, where they are numbered
 }
 
 // An event is one event of a stream, as text and as a chunk of HTTP/1.1's
@@ -294,7 +293,7 @@ func (a *answer) stream(r *http.Request) {
 	a.w.Header().Set("Content-Type", a.streamer.mediaType())
 	a.w.Header().Set("Cache-Control", "no-cache")
 	a.record.chunks = make([]time.Duration, 0, min(a.seq.output, 256))
-	a.strikesAs(faultEmpty)
+	a.strikesAs(faultEmpty) // before what comes first, which is empty too
 	begin := a.streamer.begin(a)
 	a.turnAt = -1
 	if a.seq.reasoning > 0 {

@@ -193,7 +193,7 @@ type sequence struct {
 	whole     bool     // tokens are not wanted one by one
 	submitted time.Time
 
-	pace
+	pace          // drawn before it is submitted
 	cached    int // tokens of the prompt that need not be read
 	prefill   time.Duration
 	admitted  time.Time

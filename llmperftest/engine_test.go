@@ -79,7 +79,6 @@ func TestWhatDoesNotFitIsShed(t *testing.T) {
 		{"no limit", Engine{MaxBatch: 1}, 4, 0, "three wait"},
 		{"queue of two", Engine{MaxBatch: 1, MaxQueue: 2}, 4, 1, "one runs and two wait"},
 		{"no queue", Engine{MaxBatch: 1, MaxQueue: NoQueue}, 4, 3, "one runs"},
-		{"larger than the cache", Engine{KVTokens: 50}, 2, 2, "an answer of 100 tokens never fits"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

@@ -391,7 +391,7 @@ func (a *answer) finalize(text string) {
 	a.send(text)
 }
 
-// half is the first half of an event that brings a token.
+// half is the first half of an event that brings a token, ended as events are.
 func (a *answer) half() string {
 	e, _ := a.render(nil, "", said(0, 1))
 	event := string(e.text)

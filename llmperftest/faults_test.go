@@ -354,7 +354,10 @@ func TestRequestsInFlightKeepWhatTheyWereTold(t *testing.T) {
 		}()
 		time.Sleep(15 * time.Millisecond)
 		s.Fail()
-		assert.ErrorIs(t, (<-ended).err, io.ErrUnexpectedEOF, "by number, and from a list that is the server's own")
+		assert.ErrorIs(t, (<-ended).err, io.ErrUnexpectedEOF, "from a list that is the server's own")
+		s.Fail(Hang())
+		assert.Nil(t, s.faultFor(Request{Number: 0}, pace{}), "it had arrived")
+		assert.NotNil(t, s.faultFor(Request{Number: 1}, pace{}))
 	})
 }
 

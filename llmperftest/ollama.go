@@ -20,7 +20,7 @@ type ollama struct {
 	Stream  *bool `json:"stream"`
 	Think   any   `json:"think"` // or how much, as text
 	Options struct {
-		NumPredict int `json:"num_predict"` // below 0 for no limit
+		NumPredict int `json:"num_predict"` // from 1 on; no limit otherwise
 	} `json:"options"`
 	KeepAlive any `json:"keep_alive"`
 }
