@@ -21,9 +21,9 @@ import (
 // The marker stands in the first message only and stays the same (see [Nonce]): a
 // prefix cache may answer for a conversation's own past, as it does in life, and
 // for nothing else. Of an answer its text is kept, neither reasoning nor tool
-// calls; a conversation ends at an answer without text. A TargetFunc says with
-// [Call.Text] what the text is, [HTTP] finds it at its TextPath, and the other
-// targets know it.
+// calls; a conversation ends at an answer without text. A TargetFunc, or the
+// Tokens of [HTTP], says with [Call.Text] what the text is, the TextPath of HTTP
+// finds it, and the other targets know it.
 type Conversation struct {
 	Prompts Prompts // what conversations begin with; by default one of a few general questions
 

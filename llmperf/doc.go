@@ -44,7 +44,9 @@
 //     tokens in the first chunk), where last and first are the times of the last
 //     and the first chunk. Where the server's count alone tells that chunks bring
 //     several tokens, the first is taken to bring its share.
-//   - TPOT: (latency − TTFT)/(tokens − 1) of one request.
+//   - TPOT: (latency − TTFT)/(tokens − 1) of one request. Tokens of a reasoning
+//     that the server counts and does not show are output tokens, but not among
+//     those of ITL and TPOT.
 //   - Overhead: the service's own part of the latency. See below.
 //   - Tail ratio: p99/p50 of latency within a step. Below 2 is healthy, from 2
 //     to 5 a warning, above 5 critical.
@@ -64,7 +66,9 @@
 // A [Target] sends requests: [OpenAI], [Anthropic] and [Ollama] speak those APIs,
 // [HTTP] any endpoint with JSON, SSE or NDJSON, and [TargetFunc] makes one of an
 // SDK or any other client in a few lines. A [Mix] draws one of several targets
-// for each request; [OnTarget] judges them apart.
+// for each request; [OnTarget] judges them apart. What the fields of a target do
+// not say goes into its Extra and Header: max_completion_tokens, ignore_eos,
+// cache_control, a gateway's key.
 //
 // [Prompts] choose what is asked: texts, files, synthetic ones of given lengths,
 // conversations. Those of this package begin each request with a mark of its own,

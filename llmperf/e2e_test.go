@@ -414,3 +414,26 @@ func TestASeedRepeatsWhatUsersDrawAndThink(t *testing.T) {
 	assert.Equal(t, draws(7), draws(7))
 	assert.NotEqual(t, draws(7), draws(8))
 }
+
+// slowPrompts take a while to be made up.
+type slowPrompts struct{ time.Duration }
+
+func (s slowPrompts) Messages(*llmperf.Call) ([]llmperf.Message, error) {
+	time.Sleep(s.Duration)
+	return []llmperf.Message{{Role: "user", Content: "Why?"}}, nil
+}
+
+func TestMakingUpAPromptIsNoTimeOfTheServices(t *testing.T) {
+	var server *llmperftest.Server
+	res := virtually(t, func(t *testing.T) llmperf.Scenario {
+		server = llmperftest.NewServer(t, quick)
+		to := target(server)
+		to.Prompts = slowPrompts{300 * time.Millisecond}
+		return llmperf.Scenario{Target: to, Profile: hold(5, 30*time.Second), Warmup: time.Second}
+	})
+	step, is := res.Steps[0], truthOf(server, res)
+	require.Greater(t, step.Requests, 100)
+	assert.Equal(t, is.requests, step.Requests)
+	assert.Equal(t, is.latency, step.Latency.P95)
+	assert.Equal(t, at(is.ttft, .99), step.TTFT.P99)
+}

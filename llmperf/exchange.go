@@ -144,6 +144,7 @@ func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReade
 		req.Header.Set(OriginHeader, c.Origin())
 	}
 	var conn connection
+	c.sent()
 	resp, err := keepingKeys(client).Do(conn.watch(req))
 	if err != nil {
 		return conn.explain(broken(err))

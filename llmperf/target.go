@@ -18,6 +18,10 @@ import (
 // target. Send must end soon after ctx does. The Call is valid until Send
 // returns; one Call is used by one goroutine.
 //
+// A request's times count from when Send is called, and for the HTTP targets of
+// this package from when the request is handed to their client: making up a long
+// prompt is no time of the service's.
+//
 // A Target is shared by all users and must be safe for concurrent use.
 type Target interface {
 	Send(ctx context.Context, c *Call) error
@@ -61,6 +65,9 @@ func (c *Call) Rand() *rand.Rand {
 	}
 	return c.rand
 }
+
+// sent says that the request is sent only now: what came before was making it up.
+func (c *Call) sent() { c.sample.Sent = int64(c.clock.Now()) }
 
 // FirstByte says that the response began. Only the first call of a request
 // counts. Without it the request has no TTFB.
