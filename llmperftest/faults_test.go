@@ -89,6 +89,7 @@ func TestFaultsGoWrongInEachDialect(t *testing.T) {
 					require.Eventually(t, func() bool { return len(s.Requests()) == 1 }, 5*time.Second, time.Millisecond)
 					r := s.Requests()[0]
 					assert.Equal(t, row.outcome, r.Outcome)
+					assert.Equal(t, 200, r.Status)
 					assert.Equal(t, row.words, r.OutputTokens, row.reason)
 					assert.Equal(t, row.fault.name, r.Fault)
 					assert.False(t, r.Written.IsZero())
@@ -138,6 +139,7 @@ func TestFaultsOfAnswersThatAreNotStreamed(t *testing.T) {
 			is = ask(NoTerminator())
 			assert.True(t, json.Valid([]byte(is.body)), x.name)
 			require.Eventually(t, func() bool { return len(s.Requests()) == 5 }, 5*time.Second, time.Millisecond)
+			assert.Zero(t, s.Requests()[2].OutputTokens, "%s: an error has none", x.name)
 			assert.Empty(t, s.Requests()[4].Fault, "%s: a fault of streams strikes no other answer", x.name)
 		})
 	}
