@@ -106,14 +106,27 @@ func (s *Scanner) Member() bool {
 		return false
 	}
 	s.key = s.data[s.pos+1 : i-1]
-	s.pos = i
+	s.pos, s.unread = i, true
+	if s.tight(':') {
+		return true
+	}
 	if s.space() != ':' {
+		s.unread = false
 		return s.fail(s.pos, "a key must be followed by a colon")
 	}
 	s.pos++
 	s.space()
-	s.unread = true
 	return true
+}
+
+// tight goes past c if it comes next without white space around it, as it does
+// in most of what servers send.
+func (s *Scanner) tight(c byte) bool {
+	if s.pos+1 < len(s.data) && s.data[s.pos] == c && s.data[s.pos+1] > ' ' {
+		s.pos++
+		return true
+	}
+	return false
 }
 
 // Key returns the current member's key, decoded.
@@ -141,6 +154,9 @@ func (s *Scanner) next(end byte) bool {
 	}
 	if s.err != nil {
 		return false
+	}
+	if !s.first && s.tight(',') {
+		return true
 	}
 	c := s.space()
 	if c == end && s.depth > 0 {
@@ -213,7 +229,7 @@ func (s *Scanner) space() byte {
 }
 
 func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
 	}
 	return i
