@@ -38,7 +38,12 @@ type Usage struct {
 }
 
 // IsDone says whether data is [DONE], with which the OpenAI dialect ends a stream.
-func IsDone(data []byte) bool { return string(bytes.TrimSpace(data)) == "[DONE]" }
+func IsDone(data []byte) bool {
+	if len(data) > 0 && data[0] == '{' { // as nearly all do
+		return false
+	}
+	return string(bytes.TrimSpace(data)) == "[DONE]"
+}
 
 // reset forgets what the last chunk said.
 func (c *Chunk) reset() { *c = Chunk{Text: c.Text} }
