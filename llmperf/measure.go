@@ -281,7 +281,7 @@ func (m *measurement) newUser(u int, r *record.Recorder) func(context.Context, i
 		}
 		if err != nil {
 			c.sample.Class, c.sample.Status = classify(ctx, err, c.sample.FirstByte > 0)
-			c.sample.Detail = describe(redact(err, ""))
+			c.sample.Detail = describe(redact(err))
 		}
 		c.heard(err == nil)
 		r.Add(c.sample)

@@ -35,8 +35,8 @@ func warningsOf(steps []*stepRun, conf float64) []string {
 }
 
 // cachedShare is the share of prompt tokens from a prefix cache from which on a
-// warning is due: a service's own instructions, which are always the same, may
-// well be as much.
+// warning is due. A smaller one may well be the service's own instructions, which
+// are always the same.
 const cachedShare = 0.2
 
 // mostCached is the largest share of prompt tokens from a prefix cache, of any
