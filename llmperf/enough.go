@@ -24,20 +24,23 @@ const (
 // since it yields too few requests, and what would do. Answers take latency, at
 // every load: none is faster under more.
 func enough(s Scenario, steps []Load, checks []check, latency time.Duration) error {
-	if s.Strictness == PassInconclusive || latency+s.Think.mean() == 0 {
+	if s.Strictness == PassInconclusive || !steps[0].open() && s.Think.cycle(latency) == 0 {
 		return nil
 	}
 	yields := make([]float64, len(steps))
-	users := 0
+	before := Load{}
 	for i, l := range steps {
-		yields[i] = yield(l, users, s, latency)
-		if i == 0 && len(steps) > 1 {
+		yields[i] = yield(l, before, s, latency)
+		if i == 0 && len(steps) > 1 && !l.timed() {
 			yields[i] = max(yields[i], min(baselineRequests, baselineStretch*yields[i]))
 		}
-		users = l.Users
+		before = l
 	}
 	answers := "if answers took no time"
-	if latency > 0 {
+	switch {
+	case steps[0].open():
+		answers = "at its rate"
+	case latency > 0:
 		answers = "with answers of " + duration(latency)
 	}
 	j := newJudge(s, len(steps))
@@ -52,13 +55,17 @@ func enough(s Scenario, steps []Load, checks []check, latency time.Duration) err
 	return errors.Join(errs...)
 }
 
-// yield is how many requests a step is expected to measure, after one of users.
-func yield(l Load, users int, s Scenario, latency time.Duration) float64 {
-	measured := l.Hold - l.unmeasured(l.Users-users)
-	if s.HoldUntilDecided {
+// yield is how many requests a step is expected to measure, after one of another
+// load.
+func yield(l, before Load, s Scenario, latency time.Duration) float64 {
+	measured := l.Hold - l.unmeasured(before)
+	if s.HoldUntilDecided && !l.timed() {
 		measured *= lastLook
 	}
-	return float64(l.Users) * measured.Seconds() / (latency + s.Think.mean()).Seconds()
+	if l.open() {
+		return l.meanRate() * measured.Seconds()
+	}
+	return l.meanUsers() * measured.Seconds() / s.Think.cycle(latency).Seconds()
 }
 
 // enoughInSteps looks for the step in scope that lacks most.
@@ -68,7 +75,7 @@ func (c check) enoughInSteps(steps []Load, yields []float64, answers string, j j
 	}
 	least, worst := float64(c.leastStep(j)), -1
 	for i, l := range steps {
-		if (c.users == 0 || l.Users <= c.users) && goodLuck*yields[i] < least && (worst < 0 || yields[i] < yields[worst]) {
+		if c.coversLoad(l) && goodLuck*yields[i] < least && (worst < 0 || yields[i] < yields[worst]) {
 			worst = i
 		}
 	}
@@ -76,8 +83,8 @@ func (c check) enoughInSteps(steps []Load, yields []float64, answers string, j j
 		return nil
 	}
 	factor := allowance * least / yields[worst]
-	return fmt.Errorf("%s: %s, the step of %d users yields about %s requests; proving %s takes %s in every step: hold it %s as long, so for %v, set scenario.HoldUntilDecided, or ask for less with llmperf.Guard",
-		c.name, answers, steps[worst].Users, count(int(yields[worst])), c.want, count(int(least)), roundTimes(factor), longer(steps[worst].Hold, factor))
+	return fmt.Errorf("%s: %s, the step of %v yields about %s requests; proving %s takes %s in every step: hold it %s as long, so for %v, set scenario.HoldUntilDecided, or ask for less with llmperf.Guard",
+		c.name, answers, steps[worst], count(int(yields[worst])), c.want, count(int(least)), roundTimes(factor), longer(steps[worst].Hold, factor))
 }
 
 // enoughInAll looks at all steps in scope together.
@@ -87,7 +94,7 @@ func (c check) enoughInAll(steps []Load, yields []float64, answers string, j jud
 	}
 	least, sum, covered := float64(c.leastRun(j)), 0.0, 0
 	for i, l := range steps {
-		if c.users == 0 || l.Users <= c.users {
+		if c.coversLoad(l) {
 			covered++
 			sum += yields[i]
 		}

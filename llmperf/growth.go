@@ -1,7 +1,9 @@
 package llmperf
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"llmperf.dev/llmperf/internal/stats"
@@ -68,8 +70,8 @@ func GrowthAtMost(most Growth) SLO {
 		default:
 			o.Verdict = Fail
 		}
-		o.Message = fmt.Sprintf("growth pattern of latency p95: %s, %s from %d to %d users, want at most %s: %s",
-			seen, o.figures(), first.Load.Users, last.Load.Users, most, o.said())
+		o.Message = fmt.Sprintf("growth pattern of latency p95: %s, %s from %s to %v, want at most %s: %s",
+			seen, o.figures(), number(first.Load.level()), last.Load, most, o.said())
 		if o.Verdict == Inconclusive {
 			if len(steps) < stepsForGrowth {
 				o.more(fmt.Sprintf("a shape takes %d steps and there are %d: use more, smaller steps", stepsForGrowth, len(steps)))
@@ -82,18 +84,22 @@ func GrowthAtMost(most Growth) SLO {
 	return c
 }
 
-// throughputPlateau is the number of users from which on throughput levels off; 0
-// if it does not.
-func throughputPlateau(steps []Step) int {
+// throughputPlateau is the load from which on throughput levels off; 0 if it does
+// not.
+func throughputPlateau(steps []Step) float64 {
 	rising := slices.Clone(steps)
-	slices.SortStableFunc(rising, func(a, b Step) int { return a.Load.Users - b.Load.Users })
-	var users, throughput []float64
+	slices.SortStableFunc(rising, func(a, b Step) int { return cmp.Compare(a.Load.level(), b.Load.level()) })
+	var loads, throughput []float64
 	for _, s := range rising {
-		users, throughput = append(users, float64(s.Load.Users)), append(throughput, s.Throughput)
+		loads, throughput = append(loads, s.Load.level()), append(throughput, s.Throughput)
 	}
-	at, ok := stats.Plateau(users, throughput)
-	if !ok {
+	at, ok := stats.Plateau(loads, throughput)
+	switch {
+	case !ok:
 		return 0
+	case steps[0].Load.open():
+		return at
+	default:
+		return math.Round(at)
 	}
-	return int(at + 0.5)
 }

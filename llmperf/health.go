@@ -81,7 +81,7 @@ func healthOf(r *Result, conf float64) []Signal {
 	}
 	tail := Signal{Name: "p99/p50 ratio", Seen: "nothing measured", Grade: worst.TailHealth(conf)}
 	if worst.Latency.N > 0 {
-		tail.Seen = fmt.Sprintf("%s at %d users", bounded(worst.tailRatio(conf).Interval, ratio), worst.Load.Users)
+		tail.Seen = fmt.Sprintf("%s at %v", bounded(worst.tailRatio(conf).Interval, ratio), worst.Load)
 	}
 	pooled := poolFailures(r.Steps, conf)
 	failures := Signal{Name: "failure rate", Seen: "nothing measured"}

@@ -101,8 +101,8 @@ func (m *measurement) run(ctx context.Context) *Result {
 	requests, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(errRunOver)
 	m.clock = load.StartClock()
-	m.crowd = load.NewCrowd(requests, m.clock, load.Config{NewUser: m.newUser, Think: func(u, n int) time.Duration {
-		return m.scenario.Think.after(m.scenario.Seed, u, n)
+	m.crowd = load.NewCrowd(requests, m.clock, load.Config{NewUser: m.newUser, Think: func(u, n int, took time.Duration) time.Duration {
+		return m.scenario.Think.after(m.scenario.Seed, u, n, took)
 	}})
 	m.nextView = windowEvery
 	m.observeStart()
@@ -129,7 +129,7 @@ func (m *measurement) run(ctx context.Context) *Result {
 
 // runSteps runs the warm-up and every step, and returns when the last ended.
 func (m *measurement) runSteps(ctx context.Context) time.Duration {
-	begin, running := time.Duration(0), 0
+	begin, before := time.Duration(0), Load{}
 	for !m.stopped() {
 		next, ok := m.scenario.Profile.Next(m.done())
 		if !ok {
@@ -143,7 +143,7 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 			if warm := m.scenario.Warmup; warm > 0 {
 				m.warmup = newBucket(0, warm, next.Users, len(parts(m.scenario.Target)))
 				m.crowd.Resize(next.Users, 0, min(next.spawnTime(next.Users), warm/2))
-				running = next.Users
+				before = next
 				if !m.wait(ctx, warm) {
 					return m.clock.Now()
 				}
@@ -154,17 +154,31 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 				}
 			}
 		}
-		change := next.Users - running
-		step := &stepRun{Step: Step{Index: len(m.steps), Name: next.name(), Load: next, Begin: begin, From: begin + next.unmeasured(change), Until: begin + next.Hold}}
+		step := &stepRun{Step: Step{Index: len(m.steps), Name: m.nameOf(next), Load: next, Begin: begin, From: begin + next.unmeasured(before), Until: begin + next.Hold}}
 		step.bucket, step.open = newBucket(step.From, step.Until, next.Users, len(parts(m.scenario.Target))), true
 		m.steps = append(m.steps, step)
-		m.crowd.Resize(next.Users, begin, next.spawnTime(max(change, 0)))
-		running = next.Users
+		m.crowd.Resize(next.Users, begin, next.spawnTime(max(next.Users-before.Users, 0)))
+		before = next
 		if begin, ok = m.hold(ctx, step); !ok {
 			return begin
 		}
 	}
 	return begin
+}
+
+// nameOf is the name of the next step: that of its load, with a number if an
+// earlier step has it already.
+func (m *measurement) nameOf(l Load) string {
+	same := 1
+	for _, step := range m.steps {
+		if step.Load.name() == l.name() {
+			same++
+		}
+	}
+	if same > 1 {
+		return fmt.Sprintf("%s_%d", l.name(), same)
+	}
+	return l.name()
 }
 
 // wait collects samples until the given time. It returns false if the run is

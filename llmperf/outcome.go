@@ -47,8 +47,9 @@ type Outcome struct {
 	Confidence float64 `json:"confidence"`      // of each bound
 	Guard      bool    `json:"guard,omitempty"` // a pass is no proof: nothing was refuted
 
-	guarded   bool // being undecided is a pass, as [Guard] has it
-	unbounded bool // there is no upper bound
+	at        string // the step's load in words
+	guarded   bool   // being undecided is a pass, as [Guard] has it
+	unbounded bool   // there is no upper bound
 }
 
 // path is the outcome's subtest below the test that ran it.
@@ -88,7 +89,7 @@ func (c check) outcome(s *Step, conf float64, e evidence, unit string) Outcome {
 	// JSON has no infinity.
 	o.Seen, o.Low = min(o.Seen, math.MaxFloat64), min(o.Low, math.MaxFloat64)
 	if s != nil {
-		o.Step = s.Name
+		o.Step, o.at = s.Name, s.Load.String()
 	}
 	return o
 }
@@ -97,7 +98,7 @@ func (c check) outcome(s *Step, conf float64, e evidence, unit string) Outcome {
 func (o *Outcome) sentence(subject string) {
 	where := ""
 	if o.Step != "" {
-		where = " at " + strings.Replace(o.Step, "users=", "", 1) + " users"
+		where = " at " + o.at
 	}
 	o.Message = fmt.Sprintf("%s%s: %s, want %s: %s", subject, where, o.figures(), o.Want[strings.IndexAny(o.Want, "<>"):], o.said())
 }

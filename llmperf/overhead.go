@@ -315,8 +315,8 @@ func overheadTable(steps []Step) string {
 		case "":
 			continue
 		case byTotals:
-			fmt.Fprintf(&text, "overhead at %d users: about %s in the mean, upstream calls p50 %s p95 %s; %s of %s are of no known request\n",
-				steps[i].Load.Users, duration(o.Mean), duration(o.Upstream.P50), duration(o.Upstream.P95), count(o.Unknown), plural(o.Seen, "call"))
+			fmt.Fprintf(&text, "overhead at %v: about %s in the mean, upstream calls p50 %s p95 %s; %s of %s are of no known request\n",
+				steps[i].Load, duration(o.Mean), duration(o.Upstream.P50), duration(o.Upstream.P95), count(o.Unknown), plural(o.Seen, "call"))
 			continue
 		}
 		if rows++; rows == 1 {

@@ -75,15 +75,19 @@ func (m *measurement) judgeBy(checks []check, j judge) {
 // checkScopes refuses SLOs that no step could answer.
 func checkScopes(steps []Load, checks []check) error {
 	var errs []error
-	least, most := steps[0].Users, 0
+	open, least, most := steps[0].open(), steps[0].level(), 0.0
 	for _, l := range steps {
-		least, most = min(least, l.Users), max(most, l.Users)
+		least, most = min(least, l.level()), max(most, l.level())
 	}
 	for _, c := range checks {
-		if c.users > 0 && c.users < least {
-			errs = append(errs, fmt.Errorf("%s is limited to steps of at most %d users, and the smallest step has %d: raise the limit, or use smaller steps", c.name, c.users, least))
-		} else if c.reach > most {
-			errs = append(errs, fmt.Errorf("%s: no step is loaded to %d users; the highest has %d: raise the profile's users, or lower the SLO's", c.name, c.reach, most))
+		none := loadLimit{}
+		switch {
+		case c.scope != none && c.scope.open != open, c.reach != none && c.reach.open != open:
+			errs = append(errs, fmt.Errorf("%s is limited in %s, and the profile counts %s: limit an open loop's with UpToRate and NoSaturationBelowRate, a closed one's with UpTo and NoSaturationBelow", c.name, loadKind(!open), loadKind(open)))
+		case c.scope != none && c.scope.level < least:
+			errs = append(errs, fmt.Errorf("%s is limited to steps of at most %v, and the smallest step has %s: raise the limit, or use smaller steps", c.name, c.scope, number(least)))
+		case c.reach.level > most:
+			errs = append(errs, fmt.Errorf("%s: no step is loaded to %v; the highest has %s: raise the profile's %s, or lower the SLO's", c.name, c.reach, number(most), loadKind(open)))
 		}
 	}
 	return errors.Join(errs...)

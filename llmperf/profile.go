@@ -17,61 +17,6 @@ type Profile interface {
 	Next(done []Step) (Load, bool)
 }
 
-// A Load is what one step puts on the target.
-type Load struct {
-	Users int `json:"users"` // simulated users, each sending, waiting and thinking in turn
-
-	// Hold is the length of the step. Measuring begins when all of the step's
-	// users run and the settle time is over: the first 10 s of a step that changes
-	// the load, at most a quarter of it.
-	Hold time.Duration `json:"hold_ns"`
-
-	// SpawnRate is how many users begin per second; 0 spreads a step's new users
-	// over 5 s, at most a tenth of Hold.
-	SpawnRate float64 `json:"spawn_rate,omitempty"`
-}
-
-const (
-	defaultSpawn  = 5 * time.Second
-	defaultSettle = 10 * time.Second
-)
-
-// spawnTime is how long n new users take to begin.
-func (l Load) spawnTime(n int) time.Duration {
-	if l.SpawnRate > 0 {
-		return time.Duration(float64(n) / l.SpawnRate * float64(time.Second))
-	}
-	return min(defaultSpawn, l.Hold/10)
-}
-
-// unmeasured is how long after the step's begin measuring starts, if it changes
-// the users by n.
-func (l Load) unmeasured(n int) time.Duration {
-	if n == 0 {
-		return 0
-	}
-	return max(l.spawnTime(max(n, 0)), min(defaultSettle, l.Hold/4))
-}
-
-// name is what the step is called in test names: no slash and no space.
-func (l Load) name() string { return fmt.Sprintf("users=%d", l.Users) }
-
-// validate says what is wrong with a step's load.
-func (l Load) validate() error {
-	switch {
-	case l.Users < 1:
-		return fmt.Errorf("a step of %d users: want at least 1", l.Users)
-	case l.Hold < time.Millisecond:
-		return fmt.Errorf("a step of %d users holds for %v: want at least 1ms; did you mean %d*time.Second?", l.Users, l.Hold, max(1, int64(l.Hold)))
-	case l.SpawnRate < 0:
-		return fmt.Errorf("a step of %d users has a spawn rate of %v: want users per second, or 0 for the default", l.Users, l.SpawnRate)
-	case l.SpawnRate > 0 && l.spawnTime(l.Users) >= l.Hold:
-		return fmt.Errorf("a step of %d users at %v users per second takes %v to spawn: want less than its %v, so at least %.1f users per second",
-			l.Users, l.SpawnRate, l.spawnTime(l.Users), l.Hold, 2*float64(l.Users)/l.Hold.Seconds())
-	}
-	return nil
-}
-
 // A StepProfile raises the load in equal steps. StepProfile{StepUsers: 10,
 // StepTime: time.Minute, MaxUsers: 100} runs 10 users from 0 to 60 s, 20 from 60
 // to 120 s, …, 100 from 540 to 600 s, counted from the end of the warm-up:

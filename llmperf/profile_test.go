@@ -121,13 +121,13 @@ func TestLoadUnmeasuredStart(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			assert.Equal(t, tt.spawn, tt.load.spawnTime(max(tt.change, 0)), tt.reason)
-			assert.Equal(t, tt.unmeasured, tt.load.unmeasured(tt.change), tt.reason)
+			assert.Equal(t, tt.spawn, tt.load.spawnTime(abs(tt.change)), tt.reason)
+			assert.Equal(t, tt.unmeasured, tt.load.unmeasured(Load{Users: tt.load.Users - tt.change}), tt.reason)
 		})
 	}
 }
 
-func TestFallingLoadIgnoresTheSpawnRate(t *testing.T) {
-	l := Load{Users: 10, Hold: time.Minute, SpawnRate: 0.1}
-	assert.Equal(t, 10*time.Second, l.unmeasured(-100), "no user begins, so that only the settle time counts")
+func TestUsersLeaveAtTheSpawnRate(t *testing.T) {
+	l := Load{Users: 10, Hold: time.Minute, SpawnRate: 5}
+	assert.Equal(t, 20*time.Second, l.unmeasured(Load{Users: 110}), "measuring begins once the step has no more users than it asks for")
 }

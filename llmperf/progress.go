@@ -91,10 +91,10 @@ func table(r *Result) string {
 	}
 	text.WriteString(signalTable(r.Health))
 	if r.Saturation.Found {
-		fmt.Fprintf(&text, "saturated at %d users (%s)\n", r.Saturation.Users, bracket(r.Saturation))
+		fmt.Fprintf(&text, "saturated at %s (%s)\n", r.Saturation.At(), bracket(r.Saturation))
 	}
 	if r.Plateau > 0 {
-		fmt.Fprintf(&text, "throughput levels off from about %d users on\n", r.Plateau)
+		fmt.Fprintf(&text, "throughput levels off from about %s on\n", levelText(r.Plateau, r.Steps[0].Load.open()))
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(&text, "note: %s\n", warning)

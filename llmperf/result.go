@@ -29,13 +29,13 @@ type Result struct {
 	Total   Stats         `json:"total"`             // all steps' measured requests together
 	Targets []TargetStats `json:"targets,omitempty"` // the same by target, of a Mix
 
-	Timeline   []Window   `json:"timeline"`                // the 10 s sliding window, every 5 s
-	Saturation Saturation `json:"saturation"`              // of the steps by rising load
-	Growth     Growth     `json:"growth"`                  // of p95 latency with load
-	Plateau    int        `json:"plateau_users,omitempty"` // users from which on throughput levels off; 0 if it does not
-	Health     []Signal   `json:"health"`                  // the signals that an operator looks at
-	Warnings   []string   `json:"warnings,omitempty"`      // what makes the measurement itself doubtful
-	Outcomes   []Outcome  `json:"outcomes"`                // of the SLOs given to Run
+	Timeline   []Window   `json:"timeline"`           // the 10 s sliding window, every 5 s
+	Saturation Saturation `json:"saturation"`         // of the steps by rising load
+	Growth     Growth     `json:"growth"`             // of p95 latency with load
+	Plateau    float64    `json:"plateau,omitempty"`  // load from which on throughput levels off, in users or, in an open loop, in requests per second; 0 if it does not
+	Health     []Signal   `json:"health"`             // the signals that an operator looks at
+	Warnings   []string   `json:"warnings,omitempty"` // what makes the measurement itself doubtful
+	Outcomes   []Outcome  `json:"outcomes"`           // of the SLOs given to Run
 
 	scenario Scenario
 }

@@ -165,27 +165,26 @@ func (c check) about(o Outcome) Outcome {
 
 func judgeRun(c check, r *Result, j judge) Outcome {
 	steps := r.inScope(c)
-	reached := 0
-	for i := range steps {
-		reached = max(reached, steps[i].Load.Users)
-	}
 	switch {
 	case c.err != nil:
 		return refused(c, "", c.err.Error())
 	case len(r.Steps) == 0:
 		return refused(c, "", "no step was measured")
 	case len(steps) == 0:
-		return refused(c, "", fmt.Sprintf("no step in its scope, of at most %d users, was measured", c.users))
-	case r.reached() < c.reach:
-		return refused(c, "", fmt.Sprintf("no step was loaded to %d users; the highest had %d", c.reach, r.reached()))
+		return refused(c, "", fmt.Sprintf("no step in its scope, of at most %v, was measured", c.scope))
+	case c.reach != loadLimit{} && r.reached(c.reach.open) < c.reach.level:
+		return refused(c, "", fmt.Sprintf("no step was loaded to %v; the highest had %s", c.reach, number(r.reached(c.reach.open))))
 	}
 	return c.about(c.run(c, r, steps, j))
 }
 
-func (r *Result) reached() int {
-	most := 0
+// reached is the highest load of any step.
+func (r *Result) reached(open bool) float64 {
+	most := 0.0
 	for i := range r.Steps {
-		most = max(most, r.Steps[i].Load.Users)
+		if l := r.Steps[i].Load; l.open() == open {
+			most = max(most, l.level())
+		}
 	}
 	return most
 }

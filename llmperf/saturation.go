@@ -1,7 +1,9 @@
 package llmperf
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"llmperf.dev/llmperf/internal/stats"
@@ -13,9 +15,10 @@ import (
 // there on proves it. The baseline is the first measured step.
 type Saturation struct {
 	Found     bool    `json:"found"`
-	Users     int     `json:"users,omitempty"`       // load of the first saturated step
-	LastBelow int     `json:"last_below,omitempty"`  // load of the last step proved to be within the limits before FirstOver; 0 for none
-	FirstOver int     `json:"first_above,omitempty"` // load of the first step proved to be past a limit; 0 for none
+	Users     int     `json:"users,omitempty"`       // load of the first saturated step, …
+	Rate      float64 `json:"rate,omitempty"`        // … in requests per second in an open loop
+	LastBelow float64 `json:"last_below,omitempty"`  // load of the last step proved to be within the limits before FirstOver; 0 for none
+	FirstOver float64 `json:"first_above,omitempty"` // load of the first step proved to be past a limit; 0 for none
 	Quantile  float64 `json:"quantile,omitempty"`    // compared: 0.95, or 0.90 if the baseline has too few requests for p95
 }
 
@@ -33,23 +36,39 @@ func saturationOf(steps []Step, s Scenario) (Saturation, stats.Saturation, stats
 	}
 	rising, p := byLoad(steps), scalingQuantile(&steps[0], s.Confidence)
 	located, v := stats.NoSaturation(levelsOf(rising, p, s.SaturationRatio, s.Confidence), s.SaturationRatio, s.SaturationFailures, s.Confidence)
-	users := func(i int) int {
+	level := func(i int) float64 {
 		if i < 0 {
 			return 0
 		}
-		return rising[i].Load.Users
+		return rising[i].Load.level()
 	}
-	out := Saturation{Found: located.Found, LastBelow: users(located.LastBelow), FirstOver: users(located.FirstAbove), Quantile: p}
+	out := Saturation{Found: located.Found, LastBelow: level(located.LastBelow), FirstOver: level(located.FirstAbove), Quantile: p}
 	if located.Found {
-		out.Users = users(located.Index)
+		if rising[0].Load.open() {
+			out.Rate = level(located.Index)
+		} else {
+			out.Users = int(level(located.Index))
+		}
 	}
 	return out, located, v, rising
 }
 
+// At is the load at which the service saturates, in words: 50 users; "" if it
+// does not.
+func (s Saturation) At() string {
+	if !s.Found {
+		return ""
+	}
+	return levelText(s.level(), s.open())
+}
+
+func (s Saturation) open() bool     { return s.Rate != 0 }
+func (s Saturation) level() float64 { return max(float64(s.Users), s.Rate) }
+
 // byLoad sorts steps by rising load, but for the first, which is the baseline.
 func byLoad(steps []Step) []Step {
 	rising := slices.Clone(steps)
-	slices.SortStableFunc(rising[1:], func(a, b Step) int { return a.Load.Users - b.Load.Users })
+	slices.SortStableFunc(rising[1:], func(a, b Step) int { return cmp.Compare(a.Load.level(), b.Load.level()) })
 	return rising
 }
 
@@ -76,7 +95,7 @@ func levelsOf(steps []Step, p, ratio, conf float64) []stats.Level {
 			latency = s.Latency.quantileAgainst(limit, p, conf)
 		}
 		levels[i] = stats.Level{
-			Load: float64(s.Load.Users), Quantile: latency.Interval, N: latency.n, NEff: latency.effective, Sorted: s.Latency.sorted,
+			Load: s.Load.level(), Quantile: latency.Interval, N: latency.n, NEff: latency.effective, Sorted: s.Latency.sorted,
 			Requests: s.Requests, Failed: s.Failed, NEffFailed: failures.effective,
 		}
 	}
@@ -88,10 +107,25 @@ func levelsOf(steps []Step, p, ratio, conf float64) []stats.Level {
 // and failures stay within 1 % (both set in the [Scenario]). Some step must be
 // loaded to that many users.
 func NoSaturationBelow(users int) SLO {
-	c := check{name: "saturation", want: fmt.Sprintf("no saturation up to %d users", users), metric: Latency, users: users, reach: users}
+	c := noSaturationBelow(loadLimit{float64(users), false})
 	if users < 1 {
 		c.err = fmt.Errorf("NoSaturationBelow(%d): want a number of users of at least 1", users)
 	}
+	return c
+}
+
+// NoSaturationBelowRate is NoSaturationBelow for an open loop: the service does
+// not saturate at any step of at most the given requests per second.
+func NoSaturationBelowRate(perSecond float64) SLO {
+	c := noSaturationBelow(loadLimit{perSecond, true})
+	if !(perSecond > 0) || math.IsInf(perSecond, 1) {
+		c.err = fmt.Errorf("NoSaturationBelowRate(%v): want requests per second above 0", perSecond)
+	}
+	return c
+}
+
+func noSaturationBelow(limit loadLimit) check {
+	c := check{name: "saturation", want: fmt.Sprintf("no saturation up to %v", limit), metric: Latency, scope: limit, reach: limit}
 	c.leastStep = func(j judge) int { return stats.MinSamples(0.90, j.run) }
 	c.run = judgeSaturation
 	return c
@@ -116,17 +150,17 @@ func judgeSaturation(c check, r *Result, steps []Step, j judge) Outcome {
 	o := c.outcome(nil, j.run, worst, ratio)
 	o.Verdict = Verdict(v.String())
 	name := fmt.Sprintf("p%g", found.Quantile*100)
-	want := fmt.Sprintf("want no saturation up to %d users", c.users)
+	want := fmt.Sprintf("want no saturation up to %v", c.scope)
 	said := o.said()
 	switch {
 	case found.Found:
-		o.Message = fmt.Sprintf("saturated at %d users: latency %s up to %s of the first step's and failures up to %s, %s: %s; %s",
-			found.Users, name, o.figures(), percent(failing), want, said, bracket(found))
+		o.Message = fmt.Sprintf("saturated at %s: latency %s up to %s of the first step's and failures up to %s, %s: %s; %s",
+			found.At(), name, o.figures(), percent(failing), want, said, bracket(found))
 	case len(steps) < 2:
-		o.Message = fmt.Sprintf("saturation: %s of at most %d users, %s: %s; a step to compare the first one with is needed: use smaller steps",
-			plural(len(steps), "step"), c.users, want, said)
+		o.Message = fmt.Sprintf("saturation: %s of at most %v, %s: %s; a step to compare the first one with is needed: use smaller steps",
+			plural(len(steps), "step"), c.scope, want, said)
 	default:
-		o.Message = fmt.Sprintf("saturation: highest latency %s %s of the first step's at %d users, %s: %s", name, o.figures(), rising[at].Load.Users, want, said)
+		o.Message = fmt.Sprintf("saturation: highest latency %s %s of the first step's at %v, %s: %s", name, o.figures(), rising[at].Load, want, said)
 		if o.Verdict == Inconclusive {
 			o.more(notYetProved(rising, found.Quantile, worst.Interval, r.scenario, j.run))
 		}
@@ -139,7 +173,7 @@ func notYetProved(steps []Step, p float64, worst stats.Interval, s Scenario, con
 	least := stats.MinSamples(p, conf)
 	for i := range steps {
 		if e := steps[i].Latency.quantile(p, conf); e.effective < least {
-			return fmt.Sprintf("at %d users there are %s successful requests, and to compare p%g takes %d: hold that step %s as long", steps[i].Load.Users, e.worth(), p*100, least, times(least, e.effective))
+			return fmt.Sprintf("at %v there are %s successful requests, and to compare p%g takes %d: hold that step %s as long", steps[i].Load, e.worth(), p*100, least, times(least, e.effective))
 		}
 	}
 	claim := fmt.Sprintf("no proof yet that every step is within %gx the first step's latency, and all failures within %s", s.SaturationRatio, percent(s.SaturationFailures))
@@ -152,9 +186,9 @@ func notYetProved(steps []Step, p float64, worst stats.Interval, s Scenario, con
 func bracket(s Saturation) string {
 	switch {
 	case s.LastBelow > 0 && s.FirstOver > 0:
-		return fmt.Sprintf("proved to cope at %d users and not to at %d", s.LastBelow, s.FirstOver)
+		return fmt.Sprintf("proved to cope at %s and not to at %s", levelText(s.LastBelow, s.open()), number(s.FirstOver))
 	case s.FirstOver > 0:
-		return fmt.Sprintf("proved not to cope at %d users", s.FirstOver)
+		return "proved not to cope at " + levelText(s.FirstOver, s.open())
 	default:
 		return "no single step proves it"
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"llmperf.dev/llmperf/internal/load"
 )
 
 // NoWarmup, as [Scenario].Warmup, measures from the first request on.
@@ -13,10 +15,13 @@ const NoWarmup time.Duration = -1
 type Scenario struct {
 	Target  Target        // what requests are sent to; required
 	Profile Profile       // the load, step by step; required
-	Think   Think         // pause between a user's requests; default Between(100*time.Millisecond, 500*time.Millisecond)
+	Think   Think         // closed loop: pause between a user's requests; default Between(100*time.Millisecond, 500*time.Millisecond)
 	Warmup  time.Duration // unmeasured start at the first step's load, before the profile begins; default 30s; NoWarmup for none
 	Timeout time.Duration // per request; one past it is a failure; default 2m
 	Seed    uint64        // everything random derives from it; default 1
+
+	Arrivals    Arrivals // open loop: how requests come about their rate; default Poisson
+	MaxInFlight int      // open loop: requests in flight at once; default 2000. A request that is due when so many are waits, which is a finding
 
 	Confidence float64    // of every verdict, one-sided, between 0.5 and 1; default 0.95
 	Strictness Strictness // what an undecided SLO does to its subtest; default SkipInconclusive
@@ -52,6 +57,8 @@ func (s Scenario) withDefaults() Scenario {
 	}
 	s.Warmup = orDefault(s.Warmup, 30*time.Second)
 	s.Timeout = orDefault(s.Timeout, 2*time.Minute)
+	s.Arrivals = orDefault(s.Arrivals, Poisson)
+	s.MaxInFlight = orDefault(s.MaxInFlight, 2000)
 	s.Seed = orDefault(s.Seed, 1)
 	s.Confidence = orDefault(s.Confidence, 0.95)
 	s.SaturationRatio = orDefault(s.SaturationRatio, 2)
@@ -88,6 +95,12 @@ func (s Scenario) validate() error {
 	}
 	if err := s.Think.validate(); err != nil {
 		errs = append(errs, err)
+	}
+	if err := s.Arrivals.validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if s.MaxInFlight < 1 || s.MaxInFlight > load.MaxUsers {
+		wrong("scenario.MaxInFlight is %d: want 1 to %d requests", s.MaxInFlight, load.MaxUsers)
 	}
 	if s.Warmup < 0 && s.Warmup != NoWarmup {
 		wrong("scenario.Warmup is %v: want a positive time, or llmperf.NoWarmup", s.Warmup)

@@ -3,6 +3,7 @@ package llmperf
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // An SLO is a claim about a service that a run can prove or refute. It holds
@@ -26,28 +27,70 @@ func (s SLOs) checks() []check {
 }
 
 // UpTo limits SLOs to the steps of at most the given number of users.
-func UpTo(users int, slos ...SLO) SLO { return upTo{users, slos} }
+func UpTo(users int, slos ...SLO) SLO {
+	u := upTo{call: fmt.Sprintf("UpTo(%d", users), limit: loadLimit{float64(users), false}, slos: slos}
+	if users < 1 {
+		u.err = fmt.Errorf("%s, …): want a number of users of at least 1", u.call)
+	}
+	return u
+}
+
+// UpToRate limits SLOs to the steps of at most the given requests per second, in
+// an open loop.
+func UpToRate(perSecond float64, slos ...SLO) SLO {
+	u := upTo{call: fmt.Sprintf("UpToRate(%v", perSecond), limit: loadLimit{perSecond, true}, slos: slos}
+	if !(perSecond > 0) || math.IsInf(perSecond, 1) {
+		u.err = fmt.Errorf("%s, …): want requests per second above 0", u.call)
+	}
+	return u
+}
 
 type upTo struct {
-	users int
+	call  string // as it was written
+	limit loadLimit
 	slos  SLOs
+	err   error
 }
 
 func (u upTo) checks() []check {
 	all := u.slos.checks()
 	for i := range all {
 		c := &all[i]
-		if u.users < 1 {
-			c.err = errors.Join(c.err, fmt.Errorf("UpTo(%d, …): want a number of users of at least 1", u.users))
+		if u.err != nil {
+			c.err = errors.Join(c.err, u.err)
 		}
-		if c.users == 0 || u.users < c.users {
-			c.users = u.users
+		switch {
+		case c.scope == loadLimit{}:
+			c.scope = u.limit
+		case c.scope.open != u.limit.open:
+			c.err = errors.Join(c.err, fmt.Errorf("%s is limited both in users and in requests per second: want one", c.name))
+		default:
+			c.scope.level = min(c.scope.level, u.limit.level)
 		}
 	}
 	if len(all) == 0 {
-		return []check{{name: "up_to", err: fmt.Errorf("UpTo(%d) holds no SLO: give it at least one", u.users)}}
+		return []check{{name: "up_to", err: fmt.Errorf("%s) holds no SLO: give it at least one", u.call)}}
 	}
 	return all
+}
+
+// A loadLimit is a load up to which something holds, in users or, in an open
+// loop, in requests per second.
+type loadLimit struct {
+	level float64
+	open  bool
+}
+
+func (l loadLimit) String() string { return levelText(l.level, l.open) }
+
+// kind is what the limit counts.
+func (l loadLimit) kind() string { return loadKind(l.open) }
+
+func loadKind(open bool) string {
+	if open {
+		return "requests per second"
+	}
+	return "users"
 }
 
 // A check is one SLO in one scope. Of its two judgements, over one step and
@@ -57,10 +100,11 @@ type check struct {
 	want   string // in sentences: TTFT p95 < 800 ms
 	err    error  // what is wrong with the SLO itself
 	metric Metric // what must have been measured; "" for nothing in particular
-	users  int    // scope: steps of at most so many users; 0 for all
 	target string // scope: the requests of this target of a mix; "" for all
-	reach  int    // some step must have at least so many users; 0 for no matter
 	guard  bool   // what is not refuted passes
+
+	scope loadLimit // steps of at most so much load; the zero limit for all
+	reach loadLimit // some step must have at least so much; the zero limit for no matter
 
 	step func(check, *Step, judge) Outcome
 	run  func(check, *Result, []Step, judge) Outcome
@@ -72,4 +116,8 @@ type check struct {
 
 func (c check) checks() []check { return []check{c} }
 
-func (c check) covers(s *Step) bool { return c.users == 0 || s.Load.Users <= c.users }
+func (c check) covers(s *Step) bool { return c.coversLoad(s.Load) }
+
+func (c check) coversLoad(l Load) bool {
+	return c.scope == loadLimit{} || l.open() == c.scope.open && l.level() <= c.scope.level
+}

@@ -110,7 +110,7 @@ func TestUpTo(t *testing.T) {
 			var got []string
 			for _, c := range tt.slo.checks() {
 				require.NoError(t, c.err)
-				got = append(got, fmt.Sprintf("%s %d", c.name, c.users))
+				got = append(got, fmt.Sprintf("%s %d", c.name, int(c.scope.level)))
 			}
 			assert.Equal(t, tt.want, got, tt.reason)
 		})
@@ -120,7 +120,7 @@ func TestUpTo(t *testing.T) {
 func TestUpToLeavesASharedSetAlone(t *testing.T) {
 	shared := SLOs{TailRatioBelow(2)}
 	_ = UpTo(10, shared).checks()
-	assert.Zero(t, shared.checks()[0].users, "several tests may share one set")
+	assert.Zero(t, shared.checks()[0].scope, "several tests may share one set")
 }
 
 func TestUniqueNames(t *testing.T) {

@@ -125,11 +125,12 @@ func (c *Call) begin(user, n int, sent time.Duration) {
 
 // The streams of random numbers that one request has.
 const (
-	streamCall  = 0x63616c6c
-	streamThink = 0x74686e6b
-	streamMix   = 0x6d6978
-	streamLimit = 0x6c696d74
-	streamTurns = 0x7475726e
+	streamCall     = 0x63616c6c
+	streamThink    = 0x74686e6b
+	streamMix      = 0x6d6978
+	streamLimit    = 0x6c696d74
+	streamTurns    = 0x7475726e
+	streamArrivals = 0x61727276
 )
 
 // stream is a source of random numbers of the request's own for one purpose: it

@@ -42,16 +42,17 @@ func (t Think) validate() error {
 	return nil
 }
 
-// mean is the mean pause.
-func (t Think) mean() time.Duration {
+// cycle is the mean time from one request of a user to its next, where answers
+// take latency.
+func (t Think) cycle(latency time.Duration) time.Duration {
 	if t == NoThink {
-		return 0
+		return latency
 	}
-	return (t.min + t.max) / 2
+	return latency + (t.min+t.max)/2
 }
 
-// after is the pause after a user's n-th request.
-func (t Think) after(seed uint64, user, n int) time.Duration {
+// after is the pause after a user's n-th request, whose answer took so long.
+func (t Think) after(seed uint64, user, n int, took time.Duration) time.Duration {
 	if t == NoThink {
 		return 0
 	}

@@ -24,11 +24,11 @@ func warningsOf(steps []*stepRun, conf float64) []string {
 			}
 		}
 		if length := step.Until - step.From; step.Latency.P95 > length/3 {
-			warn("at %d users p95 is %s and the step was measured for %v, so that few requests ran from end to end under its load alone: hold it for at least %v",
-				step.Load.Users, duration(step.Latency.P95), length, longer(3*step.Latency.P95, 1))
+			warn("at %v p95 is %s and the step was measured for %v, so that few requests ran from end to end under its load alone: hold it for at least %v",
+				step.Load, duration(step.Latency.P95), length, longer(3*step.Latency.P95, 1))
 		}
 		if text := dependence(step.Latency.quantile(0.95, conf)); step.Latency.N > 0 && text != "" {
-			warn("at %d users %s", step.Load.Users, text)
+			warn("at %v %s", step.Load, text)
 		}
 	}
 	return warnings

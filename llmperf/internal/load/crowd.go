@@ -14,8 +14,9 @@ type Config struct {
 	// its sample to the recorder; n is the user's n-th request and sent the time
 	// at which it is sent. The user's goroutine alone calls it.
 	NewUser func(u int, r *record.Recorder) func(ctx context.Context, n int, sent time.Duration)
-	// Think returns how long user u pauses after its n-th request.
-	Think func(u, n int) time.Duration
+	// Think returns how long user u pauses after its n-th request, whose answer
+	// took so long.
+	Think func(u, n int, took time.Duration) time.Duration
 }
 
 // A Crowd is a changing number of simulated users. Its methods are for one

@@ -55,6 +55,7 @@ func (u *user) run(c *Crowd) {
 		sent := c.Clock.Now()
 		u.sending.Store(int64(sent))
 		u.send(func() { request(c.ctx, n, sent) })
-		timer.Reset(align(c.Clock.Now()+c.cfg.Think(u.number, n), u.number) - c.Clock.Now())
+		now := c.Clock.Now()
+		timer.Reset(align(now+c.cfg.Think(u.number, n, now-sent), u.number) - c.Clock.Now())
 	}
 }
