@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"llmperf.dev/llmperf/internal/load"
 )
 
 // chat is messages by the user and the assistant in turn.
@@ -103,7 +105,7 @@ func TestTurnsAreDrawnForEveryConversation(t *testing.T) {
 	for user := range users {
 		c := &Call{seed: 1}
 		for n := 0; len(turns) < (user+1)*conversations; n++ {
-			c.begin(user, n, 0)
+			c.begin(load.Request{User: user, Number: n})
 			if len(sent(t, v, c)) == 1 {
 				turns = append(turns, 0)
 			}
@@ -119,7 +121,7 @@ func TestTurnsAreDrawnForEveryConversation(t *testing.T) {
 func TestMessagesAskedForTwiceAreTheSame(t *testing.T) {
 	c, v := &Call{seed: 1}, &Conversation{Prompts: PromptTexts("Go on.")}
 	for n := range 3 {
-		c.begin(0, n, 0)
+		c.begin(load.Request{User: 0, Number: n})
 		first := sent(t, v, c)
 		assert.Len(t, first, 2*n+1)
 		again := sent(t, v, c)
@@ -134,7 +136,7 @@ func TestMessagesAskedForTwiceAreTheSame(t *testing.T) {
 func TestAUserThatOnceHadTextBearsAnyNumberOfAnswersWithout(t *testing.T) {
 	c, v := &Call{seed: 1}, &Conversation{Prompts: Verbatim(PromptTexts("Go on."))}
 	for n := range 20 {
-		c.begin(0, n, 0)
+		c.begin(load.Request{User: 0, Number: n})
 		require.Len(t, sent(t, v, c), map[bool]int{true: 3, false: 1}[n == 1], "request %d", n)
 		c.Text(map[bool]string{true: "yes", false: " \n"}[n == 0])
 		c.heard(true)
@@ -145,7 +147,7 @@ func TestTwoConversationsOfAUserAreKeptApart(t *testing.T) {
 	c := &Call{seed: 1}
 	one, two := &Conversation{Prompts: Verbatim(PromptTexts("One?"))}, &Conversation{Prompts: Verbatim(PromptTexts("Two?"))}
 	for n, v := range []*Conversation{one, two, one, two} {
-		c.begin(0, n, 0)
+		c.begin(load.Request{User: 0, Number: n})
 		messages := sent(t, v, c)
 		if n == 2 {
 			assert.Equal(t, chat("One?", "answer 0", "One?"), messages)

@@ -27,6 +27,9 @@ func digestOf(s *record.Sample) uint64 {
 	} {
 		buf = binary.LittleEndian.AppendUint64(buf, uint64(v))
 	}
+	if s.Open {
+		buf = binary.LittleEndian.AppendUint64(buf, uint64(s.Dispatched))
+	}
 	h.Write(buf)
 	for _, gap := range s.Gaps {
 		h.Write(binary.LittleEndian.AppendUint32(buf[:0], gap))

@@ -75,8 +75,9 @@ const fewestEach = 5
 // effectAgainst is the design effect that matters when the p-quantile is compared
 // with a limit: whether being slower than the limit, or than the quantile, comes
 // in bursts or with certain users. Where hardly any request is slower than the
-// limit, it is that of being among the slowest: being a little slower than others
-// may well come in bursts, and says nothing about a limit far off.
+// limit, it is that of being among the slowest, and where hardly any is not, of
+// being among the fastest: being a little slower than others may well come in
+// bursts, or grow as a queue does, and says nothing about a limit far off.
 func (d *Distribution) effectAgainst(limit, p float64) float64 {
 	n := len(d.sorted)
 	if n <= 2*fewestEach {
@@ -90,7 +91,9 @@ func (d *Distribution) effectAgainst(limit, p float64) float64 {
 		}
 		return stats.ExceedanceEffect(d.measured, highest)
 	}
-	limit = max(limit, d.sorted[fewestEach-1])
+	if fastest := d.sorted[fewestEach-1]; limit < fastest {
+		return stats.ExceedanceEffect(d.measured, fastest)
+	}
 	return max(stats.ExceedanceEffect(d.measured, limit), stats.ExceedanceEffect(d.measured, valueAt(d.sorted, p)))
 }
 

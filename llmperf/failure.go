@@ -33,12 +33,15 @@ const (
 	// FailUnfinished counts requests still in flight when the run had to end.
 	// Targets don't return it.
 	FailUnfinished FailureClass = "unfinished"
+	// FailNotSent counts requests of an open loop that were held back by
+	// Scenario.MaxInFlight for all of their timeout. Targets don't return it.
+	FailNotSent FailureClass = "not_sent"
 )
 
 var recordClasses = map[FailureClass]record.Class{
 	FailConnect: record.Connect, FailTLS: record.TLS, FailTimeout: record.Timeout, FailReset: record.Reset,
 	FailStatus: record.Status, FailTruncated: record.Truncated, FailMalformed: record.Malformed, FailInBand: record.InBand,
-	FailEmpty: record.Empty, FailTarget: record.Target, FailUnfinished: record.Unfinished,
+	FailEmpty: record.Empty, FailTarget: record.Target, FailNotSent: record.NotSent, FailUnfinished: record.Unfinished,
 }
 
 // A Failure is an error that says under which class a request is to be

@@ -22,8 +22,19 @@ const (
 // returns when the next one begins. It returns false if the run is to end.
 func (m *measurement) hold(ctx context.Context, step *stepRun) (time.Duration, bool) {
 	defer step.close()
-	if !m.measureUntil(ctx, step, step.Until) {
+	if step.Load.shape != nil {
+		for i, tick := range step.Load.shape.ticks {
+			if !m.measureUntil(ctx, step, step.Begin+tick.at) {
+				return m.clock.Now(), false
+			}
+			m.turn(step, i)
+		}
+	}
+	if !m.measureUntil(ctx, step, step.Begin+step.Load.Hold) {
 		return m.clock.Now(), false
+	}
+	if step.Load.timed() {
+		return step.Until, true
 	}
 	length, latest := step.Until-step.From, m.latest(ctx)
 	if len(m.steps) == 1 && m.more() {

@@ -3,6 +3,7 @@ package llmperf
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -31,11 +32,12 @@ func Measure(ctx context.Context, s Scenario) (*Result, error) {
 }
 
 const (
-	tick          = 500 * time.Millisecond // how often samples are collected
-	drainTick     = 20 * time.Millisecond  // the same while only the last requests are awaited
-	progressEvery = 5 * time.Second
-	hopelessAfter = 3 // failed requests of every user, without a success by any, that end a run
-	leaveLimit    = 10 * time.Second
+	tick             = 500 * time.Millisecond // how often samples are collected
+	drainTick        = 20 * time.Millisecond  // the same while only the last requests are awaited
+	progressEvery    = 5 * time.Second
+	hopelessAfter    = 3  // failed requests of every user, without a success by any, that end a run; …
+	hopelessArrivals = 30 // … of an open loop, in all
+	leaveLimit       = 10 * time.Second
 )
 
 // An event tells a run's reporter what happened: one field is set.
@@ -64,8 +66,11 @@ type measurement struct {
 	crowd  *load.Crowd
 	warmup *bucket
 	steps  []*stepRun
-	told   int // steps[:told] were reported complete
-	users  map[int32]*tally
+	told   int              // steps[:told] were reported complete
+	users  map[int32]*tally // of an open loop, one for all of them
+	open   bool             // it is one
+
+	warmRate float64 // requests per second of the warm-up
 
 	viewer   *viewer
 	timeline []Window
@@ -101,9 +106,7 @@ func (m *measurement) run(ctx context.Context) *Result {
 	requests, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(errRunOver)
 	m.clock = load.StartClock()
-	m.crowd = load.NewCrowd(requests, m.clock, load.Config{NewUser: m.newUser, Think: func(u, n int, took time.Duration) time.Duration {
-		return m.scenario.Think.after(m.scenario.Seed, u, n, took)
-	}})
+	m.crowd = load.NewCrowd(requests, m.clock, m.behaviour())
 	m.nextView = windowEvery
 	m.observeStart()
 	now := m.runSteps(ctx)
@@ -135,15 +138,19 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 		if !ok {
 			return begin
 		}
-		if err := next.validate(); err != nil {
+		err := next.validate()
+		if err == nil && len(m.steps) > 0 && next.open() != m.steps[0].Load.open() {
+			err = fmt.Errorf("%v after %v: want all steps in users, or all in requests per second", next, m.steps[0].Load)
+		}
+		if err != nil {
 			m.abort("the profile asked for %v", err)
 			return begin
 		}
 		if len(m.steps) == 0 {
 			if warm := m.scenario.Warmup; warm > 0 {
-				m.warmup = newBucket(0, warm, next.Users, len(parts(m.scenario.Target)))
-				m.crowd.Resize(next.Users, 0, min(next.spawnTime(next.Users), warm/2))
-				before = next
+				before = next.start()
+				m.warmup = newBucket(0, warm, before.Users, len(parts(m.scenario.Target)))
+				m.warmUp(before, warm)
 				if !m.wait(ctx, warm) {
 					return m.clock.Now()
 				}
@@ -155,10 +162,10 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 			}
 		}
 		step := &stepRun{Step: Step{Index: len(m.steps), Name: m.nameOf(next), Load: next, Begin: begin, From: begin + next.unmeasured(before), Until: begin + next.Hold}}
-		step.bucket, step.open = newBucket(step.From, step.Until, next.Users, len(parts(m.scenario.Target))), true
+		step.bucket, step.open = newBucket(step.From, step.Until, int(math.Round(next.meanUsers())), len(parts(m.scenario.Target))), true
 		m.steps = append(m.steps, step)
-		m.crowd.Resize(next.Users, begin, next.spawnTime(max(next.Users-before.Users, 0)))
-		before = next
+		m.apply(next, before, begin)
+		before = next.end()
 		if begin, ok = m.hold(ctx, step); !ok {
 			return begin
 		}
@@ -258,8 +265,8 @@ func (m *measurement) drain(ctx context.Context) {
 // countPending counts what is in flight for ever as unfinished.
 func (m *measurement) countPending() {
 	now := int64(m.clock.Now())
-	m.crowd.Pending(func(user int, sent time.Duration) {
-		m.file(&record.Sample{User: int32(user), Sent: int64(sent), End: now, Class: record.Unfinished, Detail: "the target did not return"})
+	m.crowd.Pending(func(q load.Request) {
+		m.file(&record.Sample{User: int32(q.User), Sent: int64(q.Sent), Open: q.Open, End: now, Class: record.Unfinished, Detail: "the target did not return"})
 	})
 }
 
@@ -269,15 +276,13 @@ func (m *measurement) abort(format string, args ...any) {
 	}
 }
 
-// newUser makes what a user does for each of its requests.
-func (m *measurement) newUser(u int, r *record.Recorder) func(context.Context, int, time.Duration) {
+// newSender makes what sends requests one after the other.
+func (m *measurement) newSender(r *record.Recorder) func(context.Context, load.Request) {
 	c := &Call{clock: m.clock, rec: r, seed: m.scenario.Seed}
-	// Half a grain lets an answer that comes on the dot be in time.
-	timeout := m.scenario.Timeout + load.Grain/2
-	return func(ctx context.Context, n int, sent time.Duration) {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
+	return func(ctx context.Context, q load.Request) {
+		ctx, cancel := context.WithTimeout(ctx, q.Sent+m.patience()-m.clock.Now())
 		defer cancel()
-		c.begin(u, n, sent)
+		c.begin(q)
 		returned := false
 		defer func() {
 			if !returned { // and it takes the user with it
@@ -290,7 +295,7 @@ func (m *measurement) newUser(u int, r *record.Recorder) func(context.Context, i
 		err := send(ctx, m.scenario.Target, c)
 		returned = true
 		c.sample.End = int64(m.clock.Now())
-		if err == nil && ctx.Err() != nil && c.sample.End-c.sample.Sent > int64(timeout) {
+		if err == nil && ctx.Err() != nil && c.sample.End-c.sample.Sent > int64(m.patience()) {
 			err = ctx.Err()
 		}
 		if err != nil {
@@ -346,10 +351,14 @@ func (m *measurement) file(s *record.Sample) {
 		m.log = append(m.log, *s)
 	}
 	m.counts.requests++
-	t := m.users[s.User]
+	user := s.User
+	if s.Open {
+		user, m.open = 0, true
+	}
+	t := m.users[user]
 	if t == nil {
 		t = new(tally)
-		m.users[s.User] = t
+		m.users[user] = t
 	}
 	if s.Class == record.OK {
 		t.failed = -1 << 30
@@ -375,14 +384,18 @@ func (m *measurement) file(s *record.Sample) {
 }
 
 // hopeless ends a run in which nothing works: no request has succeeded, and
-// every user has seen several fail.
+// every user has seen several fail; of an open loop, as many as several users
+// would.
 func (m *measurement) hopeless() bool {
 	if m.counts.requests == 0 || m.counts.failed < m.counts.requests || len(m.users) < m.crowd.Running() {
 		return false
 	}
-	last := ""
+	last, few := "", hopelessAfter
+	if m.open {
+		few = hopelessArrivals
+	}
 	for _, t := range m.users {
-		if t.failed < hopelessAfter {
+		if t.failed < few {
 			return false
 		}
 		last = max(last, t.last)
@@ -398,8 +411,8 @@ func (m *measurement) done() []Step {
 		steps[i] = step.Step
 		if i >= m.told {
 			m.sumUp(&steps[i], step.bucket)
-			m.crowd.Pending(func(_ int, sent time.Duration) {
-				if sent >= step.From && sent < step.Until {
+			m.crowd.Pending(func(q load.Request) {
+				if q.Sent >= step.From && q.Sent < step.Until {
 					steps[i].Unfinished++
 				}
 			})
@@ -427,13 +440,14 @@ func (m *measurement) tell(all bool) {
 	if now >= m.nextView && !all {
 		at := m.nextView
 		m.nextView += windowEvery
-		begin, users := time.Duration(0), m.crowd.Running()
+		begin := time.Duration(0)
 		if len(m.steps) > 0 {
 			begin = m.steps[len(m.steps)-1].Begin
 		}
-		w := m.viewer.view(at, begin, users)
+		w := m.viewer.view(at, begin)
+		w.Users, w.Rate, w.InFlight = m.crowd.Present(at), m.rateAt(at), m.crowd.InFlight()
 		m.timeline = append(m.timeline, w)
-		m.report(event{progress: &progress{Window: w, inFlight: m.crowd.InFlight(), requests: m.counts.requests, failed: m.counts.failed}})
+		m.report(event{progress: &progress{Window: w, requests: m.counts.requests, failed: m.counts.failed}})
 	}
 }
 
@@ -461,7 +475,7 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 	res.Saturation = locateSaturation(res.Steps, m.scenario)
 	res.Growth, res.Plateau = growthOf(res.Steps, m.scenario), throughputPlateau(res.Steps)
 	res.Health = healthOf(res, m.scenario.Confidence)
-	res.Warnings = warningsOf(m.steps, m.scenario.Confidence)
+	res.Warnings = warningsOf(m.steps, m.scenario)
 	return res
 }
 

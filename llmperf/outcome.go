@@ -140,6 +140,17 @@ func (o *Outcome) more(text string) {
 	}
 }
 
+// unless takes a pass back where requests were held, so that the service was sent
+// less than the load that the pass is about.
+func (o Outcome) unless(held int) Outcome {
+	if held > 0 && o.Verdict == Pass {
+		o.Verdict, o.Guard = Inconclusive, false
+		o.Message = strings.NewReplacer(": NOT REFUTED (n=", ": INCONCLUSIVE (n=", ": PASS (n=", ": INCONCLUSIVE (n=").Replace(o.Message)
+		o.more(plural(held, "request") + " waited since scenario.MaxInFlight others were in flight, so that the service was sent less than this load")
+	}
+	return o
+}
+
 // figures are the estimate and its bounds: 912 ms [870 ms, 967 ms].
 func (o *Outcome) figures() string {
 	if o.N == 0 {

@@ -177,7 +177,7 @@ func (o *OverheadStats) each(samples []record.Sample, calls []call) {
 		before.add(s, p.before)
 		between.add(s, p.between)
 		after.add(s, p.after)
-		upstream.add(s, float64(s.Latency())-p.total)
+		upstream.add(s, float64(s.End-s.Left())-p.total)
 		if p.streamed {
 			tokens.add(s, p.tokens)
 		}
@@ -234,7 +234,9 @@ func (o *OverheadStats) totals(b *bucket, calls []call) {
 	}
 	whole := 0.0
 	for i := range b.samples {
-		whole += float64(b.samples[i].Latency())
+		if s := &b.samples[i]; s.Left() > 0 {
+			whole += float64(s.End - s.Left())
+		}
 	}
 	o.Mean = time.Duration(max(0, whole-inside) / float64(len(b.samples)))
 	o.Calls = float64(o.Seen) / float64(len(b.samples))
@@ -271,9 +273,9 @@ type ownTime struct {
 // order of arrival.
 func partsOf(s *record.Sample, calls []call) ownTime {
 	if len(calls) == 0 {
-		return ownTime{total: float64(s.Latency())}
+		return ownTime{total: float64(s.End - s.Left())}
 	}
-	own := ownTime{before: float64(int64(calls[0].arrived) - s.Sent)}
+	own := ownTime{before: float64(int64(calls[0].arrived) - s.Left())}
 	until := calls[0].arrived
 	for _, c := range calls {
 		if c.arrived > until {

@@ -11,7 +11,7 @@ import (
 // A progress is the state of a run at one moment.
 type progress struct {
 	Window
-	inFlight, requests, failed int
+	requests, failed int
 }
 
 // line is the progress as one line of output.
@@ -24,8 +24,16 @@ func (p *progress) line(s Scenario) string {
 		}
 		left = fmt.Sprintf(", %v left", max(0, total-p.At).Round(time.Second))
 	}
-	return fmt.Sprintf("%6v  %d users, %d in flight, %.1f requests/s, last 10 s: p50 %s p95 %s, %d of %s failed%s",
-		p.At.Round(time.Second), p.Users, p.inFlight, p.RPS, orDash(p.P50), orDash(p.P95), p.failed, count(p.requests), left)
+	return fmt.Sprintf("%6v  %s, %d in flight, %.1f requests/s, last 10 s: p50 %s p95 %s, %d of %s failed%s",
+		p.At.Round(time.Second), p.load(), p.InFlight, p.RPS, orDash(p.P50), orDash(p.P95), p.failed, count(p.requests), left)
+}
+
+// load is the load at that moment, in words.
+func (w *Window) load() string {
+	if w.Rate > 0 {
+		return levelText(w.Rate, true)
+	}
+	return levelText(float64(w.Users), false)
 }
 
 func orDash(d time.Duration) string {

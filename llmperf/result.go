@@ -68,7 +68,7 @@ type Stats struct {
 	Examples []string       `json:"examples,omitempty"` // one failure of each class in its own words
 
 	Seconds      float64 `json:"seconds"`       // time measured
-	RPS          float64 `json:"rps"`           // requests sent per second
+	RPS          float64 `json:"rps"`           // requests sent per second; of an open loop, due
 	Throughput   float64 `json:"throughput"`    // successful requests per second
 	FailureRate  float64 `json:"failure_rate"`  // failed/requests
 	TailRatio    float64 `json:"tail_ratio"`    // p99/p50 of latency; 0 without successful requests
@@ -88,6 +88,7 @@ type Stats struct {
 	TPOT    Distribution `json:"tpot"`
 
 	Overhead OverheadStats `json:"overhead,omitzero"` // if the scenario has upstreams
+	Arrivals ArrivalStats  `json:"arrivals,omitzero"` // of an open loop
 
 	failureEffect float64 // design effect of failing; 0 for none
 }

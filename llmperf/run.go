@@ -143,7 +143,7 @@ func judgeStep(c check, s *Step, j judge) Outcome {
 	case c.metric != "" && s.Succeeded() > 0 && c.metric.of(&s.Stats).N == 0:
 		return refused(c, s.Name, c.unmeasured(s))
 	}
-	return c.about(c.step(c, s, j))
+	return c.about(c.step(c, s, j).unless(s.Arrivals.Held))
 }
 
 // unmeasured says that the check's metric was not measured in s.
@@ -175,7 +175,11 @@ func judgeRun(c check, r *Result, j judge) Outcome {
 	case c.reach != loadLimit{} && r.reached(c.reach.open) < c.reach.level:
 		return refused(c, "", fmt.Sprintf("no step was loaded to %v; the highest had %s", c.reach, number(r.reached(c.reach.open))))
 	}
-	return c.about(c.run(c, r, steps, j))
+	held := 0
+	for i := range steps {
+		held += steps[i].Arrivals.Held
+	}
+	return c.about(c.run(c, r, steps, j).unless(held))
 }
 
 // reached is the highest load of any step.

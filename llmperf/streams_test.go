@@ -34,7 +34,7 @@ type account struct {
 // newCall is the first request of a user.
 func newCall() *Call {
 	c := &Call{clock: load.StartClock(), rec: record.NewRecorder()}
-	c.begin(0, 0, 1)
+	c.begin(load.Request{Sent: 1})
 	return c
 }
 

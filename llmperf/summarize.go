@@ -75,11 +75,11 @@ func (b *bucket) covers(t time.Duration) bool {
 func (m *measurement) sumUp(s *Step, b *bucket) {
 	s.Stats = sumUp(b.samples, b.gaps, b.until-b.from, b.users)
 	calls := m.callsIn(b.samples)
-	s.Overhead = overheadOf(b, calls)
+	s.Overhead, s.Arrivals = overheadOf(b, calls), arrivalsOf(b)
 	s.Targets = nil
 	for i, name := range parts(m.scenario.Target) {
 		part := TargetStats{Name: name, Stats: sumUp(b.parts[i].samples, b.parts[i].gaps, b.until-b.from, b.users)}
-		part.Overhead = overheadOf(b.parts[i], calls)
+		part.Overhead, part.Arrivals = overheadOf(b.parts[i], calls), arrivalsOf(b.parts[i])
 		s.Targets = append(s.Targets, part)
 	}
 }

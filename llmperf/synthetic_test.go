@@ -7,12 +7,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"llmperf.dev/llmperf/internal/load"
 )
 
 // callOf is a user's n-th request.
 func callOf(seed uint64, user, n int) *Call {
 	c := &Call{seed: seed}
-	c.begin(user, n, 0)
+	c.begin(load.Request{User: user, Number: n})
 	return c
 }
 

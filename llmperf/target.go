@@ -3,7 +3,6 @@ package llmperf
 import (
 	"context"
 	"math/rand/v2"
-	"time"
 
 	"llmperf.dev/llmperf/internal/load"
 	"llmperf.dev/llmperf/internal/record"
@@ -18,9 +17,10 @@ import (
 // target. Send must end soon after ctx does. The Call is valid until Send
 // returns; one Call is used by one goroutine.
 //
-// A request's times count from when Send is called, and for the HTTP targets of
-// this package from when the request is handed to their client: making up a long
-// prompt is no time of the service's.
+// In a closed loop a request's times count from when Send is called, and for the
+// HTTP targets of this package from when the request is handed to their client:
+// making up a long prompt is no time of the service's. In an open loop they count
+// from when the request was due.
 //
 // A Target is shared by all users and must be safe for concurrent use.
 type Target interface {
@@ -46,6 +46,8 @@ type Call struct {
 	keepText bool   // what the answer says is wanted
 	answer   []byte // its text, where it is
 
+	row int // of the trace that is replayed; -1 for none
+
 	dialogues map[*Conversation]*dialogue // the user's, over all of its requests
 	turn      *dialogue                   // the one that this request is a turn of
 }
@@ -67,7 +69,14 @@ func (c *Call) Rand() *rand.Rand {
 }
 
 // sent says that the request is sent only now: what came before was making it up.
-func (c *Call) sent() { c.sample.Sent = int64(c.clock.Now()) }
+func (c *Call) sent() {
+	now := int64(c.clock.Now())
+	if c.sample.Open {
+		c.sample.Dispatched = now
+	} else {
+		c.sample.Sent = now
+	}
+}
 
 // FirstByte says that the response began. Only the first call of a request
 // counts. Without it the request has no TTFB.
@@ -116,10 +125,14 @@ func (c *Call) Usage(prompt, cached, completion int) {
 // theirs.
 func (c *Call) hide(reasoning int) { c.sample.Hidden = int32(reasoning) }
 
-// begin readies c for the user's n-th request.
-func (c *Call) begin(user, n int, sent time.Duration) {
-	c.sample = record.Sample{User: int32(user), Number: int32(n), Sent: int64(sent)}
-	c.rand = nil
+// begin readies c for a request.
+func (c *Call) begin(q load.Request) {
+	c.sample = record.Sample{User: int32(q.User), Number: int32(q.Number), Sent: int64(q.Sent), Open: q.Open, Held: q.Held}
+	if q.Open {
+		c.sample.Dispatched = int64(c.clock.Now())
+		c.dialogues = nil // of another user
+	}
+	c.rand, c.row = nil, q.Row
 	c.keepText, c.answer, c.turn = false, c.answer[:0], nil
 }
 

@@ -10,7 +10,7 @@ import (
 
 // warningsOf says what makes the measurement of steps doubtful, whatever the
 // verdicts.
-func warningsOf(steps []*stepRun, conf float64) []string {
+func warningsOf(steps []*stepRun, s Scenario) []string {
 	var warnings []string
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	if most := mostCached(steps); most >= cachedShare {
@@ -27,7 +27,12 @@ func warningsOf(steps []*stepRun, conf float64) []string {
 			warn("at %v p95 is %s and the step was measured for %v, so that few requests ran from end to end under its load alone: hold it for at least %v",
 				step.Load, duration(step.Latency.P95), length, longer(3*step.Latency.P95, 1))
 		}
-		if text := dependence(step.Latency.quantile(0.95, conf)); step.Latency.N > 0 && text != "" {
+		for _, text := range []string{step.Arrivals.held(s), step.Arrivals.lagged()} {
+			if text != "" {
+				warn("at %v %s", step.Load, text)
+			}
+		}
+		if text := dependence(step.Latency.quantile(0.95, s.Confidence)); step.Latency.N > 0 && text != "" {
 			warn("at %v %s", step.Load, text)
 		}
 	}

@@ -18,7 +18,9 @@ const (
 // percentile does not.
 type Window struct {
 	At         time.Duration `json:"at_ns"`             // since the start of the run
-	Users      int           `json:"users"`             // of the step at that moment
+	Users      int           `json:"users,omitempty"`   // at that moment; of an open loop, …
+	Rate       float64       `json:"rate,omitempty"`    // … requests due per second
+	InFlight   int           `json:"in_flight"`         // at that moment
 	Requests   int           `json:"requests"`          // that ended within the window
 	Failed     int           `json:"failed"`            // of them
 	RPS        float64       `json:"rps"`               // requests ended per second of the window
@@ -48,8 +50,8 @@ func (v *viewer) add(s *record.Sample) {
 
 // view sums up what ended by one moment of a step that began at begin. Moments
 // ascend.
-func (v *viewer) view(at, begin time.Duration, users int) Window {
-	w := Window{At: at, Users: users}
+func (v *viewer) view(at, begin time.Duration) Window {
+	w := Window{At: at}
 	span := min(windowWidth, at)
 	if begin != v.begin {
 		v.begin, v.step = begin, record.NewHistogram()

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -10,112 +11,151 @@ import (
 
 // A Config says what the users of a crowd do.
 type Config struct {
-	// NewUser returns the function that sends one request of user u and adds
-	// its sample to the recorder; n is the user's n-th request and sent the time
-	// at which it is sent. The user's goroutine alone calls it.
-	NewUser func(u int, r *record.Recorder) func(ctx context.Context, n int, sent time.Duration)
+	// NewSender returns a function that sends requests and adds their samples to
+	// the recorder. It is called by one goroutine at a time.
+	NewSender func(r *record.Recorder) func(ctx context.Context, q Request)
+
 	// Think returns how long user u pauses after its n-th request, whose answer
 	// took so long.
 	Think func(u, n int, took time.Duration) time.Duration
+
+	// What follows is for arrivals, which an open loop has.
+
+	// Gap is the time between the i-th arrival and the one before, as a multiple of
+	// the mean gap at its rate.
+	Gap func(i int) float64
+
+	Limit    int           // arrivals in flight at once; one that is due when so many are waits
+	Patience time.Duration // how long it waits at most
+
+	// Unsent adds the sample of a request that was never sent: it waited too long,
+	// or the run was cut off.
+	Unsent func(r *record.Recorder, q Request, cutOff bool)
 }
 
-// A Crowd is a changing number of simulated users. Its methods are for one
-// goroutine: the one that steers the run.
+// A Request is one that is to be sent.
+type Request struct {
+	User, Number int
+	Sent         time.Duration // when it is sent; of an arrival, when it was due
+	Open         bool          // it is an arrival of an open loop
+	Held         bool          // it had to wait for others in flight
+	Row          int           // of a trace; -1 for none
+}
+
+// A Crowd is a changing number of simulated users: those of a closed loop, and
+// those of an open one, who come, send one request and go. Its methods are for
+// one goroutine: the one that steers the run.
 type Crowd struct {
 	Clock Clock
 
-	cfg     Config
-	ctx     context.Context // of requests; cancelled by Kill
-	kill    context.CancelFunc
-	users   []*user // every user there has been, by number
-	running []*user // those that have not been told to leave
-	alive   sync.WaitGroup
+	cfg      Config
+	ctx      context.Context // of requests; cancelled by Kill
+	kill     context.CancelFunc
+	quit     chan struct{} // closed to make everybody leave
+	users    []*user       // of the closed loop: every one there has been, by number
+	running  []*user       // those that have not been told to leave
+	arrivals *arrivals     // of the open loop, once there was one
+	alive    sync.WaitGroup
 }
 
 // NewCrowd returns a crowd without users. Requests get contexts derived from
 // ctx.
 func NewCrowd(ctx context.Context, clock Clock, cfg Config) *Crowd {
 	ctx, kill := context.WithCancel(ctx)
-	return &Crowd{Clock: clock, cfg: cfg, ctx: ctx, kill: kill}
+	return &Crowd{Clock: clock, cfg: cfg, ctx: ctx, kill: kill, quit: make(chan struct{})}
 }
 
-// Resize makes the crowd n users strong. New users begin one after the other,
-// evenly over the given time from now on, under numbers that no user had
-// before; users too many, the newest first, leave after the request they have
-// in flight.
+// Resize makes the closed loop n users strong. New users begin one after the
+// other, evenly over the given time from now on, under numbers that no user had
+// before. Of users too many, the newest first, one after the other leaves over
+// that time, each after the request it has in flight.
 func (c *Crowd) Resize(n int, now, over time.Duration) {
-	for len(c.running) > n {
+	shrink := len(c.running) - n
+	for i := range shrink {
 		last := len(c.running) - 1
-		close(c.running[last].leave)
+		c.running[last].leave.Store(int64(now + over*time.Duration(i)/time.Duration(shrink)))
 		c.running = c.running[:last]
 	}
 	grow := n - len(c.running)
 	for i := range grow {
 		u := &user{
-			number:   len(c.users),
-			begin:    now + over*time.Duration(i)/time.Duration(grow),
-			leave:    make(chan struct{}),
-			recorder: record.NewRecorder(),
+			number: len(c.users),
+			begin:  now + over*time.Duration(i)/time.Duration(grow),
+			sender: sender{recorder: record.NewRecorder()},
 		}
+		u.user.Store(int32(u.number))
+		u.leave.Store(math.MaxInt64)
 		c.users = append(c.users, u)
 		c.running = append(c.running, u)
 		c.alive.Go(func() { u.run(c) })
 	}
 }
 
-// Running is how many users have not been told to leave.
+// Running is how many users of the closed loop have not been told to leave.
 func (c *Crowd) Running() int { return len(c.running) }
 
-// InFlight is how many requests are in flight now.
-func (c *Crowd) InFlight() int {
+// Present is how many users the closed loop has at the given time.
+func (c *Crowd) Present(now time.Duration) int {
 	n := 0
 	for _, u := range c.users {
-		if u.sending.Load() != idle {
+		if u.begin <= now && int64(now) < u.leave.Load() {
 			n++
 		}
 	}
 	return n
 }
 
-// HomeBefore reports whether every request sent before t has come home, its
-// sample published. It is to be asked after t.
+// InFlight is how many requests are in flight now.
+func (c *Crowd) InFlight() int {
+	n := 0
+	c.each(func(s *sender) {
+		if s.sending.Load() != idle {
+			n++
+		}
+	})
+	return n
+}
+
+// HomeBefore reports whether every request sent, or due, before t has come home,
+// its sample published. It is to be asked after t.
 func (c *Crowd) HomeBefore(t time.Duration) bool {
-	for _, u := range c.users {
-		if u.sending.Load() < int64(t) {
-			return false
-		}
+	if c.arrivals != nil && c.arrivals.next.Load() < int64(t) {
+		return false
 	}
-	return true
+	home := true
+	c.each(func(s *sender) { home = home && s.sending.Load() >= int64(t) })
+	return home
 }
 
-// Pending visits the requests in flight: who sent them and when.
-func (c *Crowd) Pending(visit func(user int, sent time.Duration)) {
-	for _, u := range c.users {
-		if sent := u.sending.Load(); sent != idle && sent != aboutToSend {
-			visit(u.number, time.Duration(sent))
+// Pending visits the requests in flight.
+func (c *Crowd) Pending(visit func(Request)) {
+	c.each(func(s *sender) {
+		if sent := s.sending.Load(); sent != idle && sent != aboutToSend {
+			visit(Request{User: int(s.user.Load()), Sent: time.Duration(sent), Open: s.arrival})
 		}
-	}
+	})
 }
 
-// Drain hands every sample published since the last call to visit: user by
-// user, and each user's in order.
+// Drain hands every sample published since the last call to visit: sender by
+// sender, and each sender's in order.
 func (c *Crowd) Drain(visit func(*record.Sample)) {
 	for _, u := range c.users {
 		u.recorder.Drain(visit)
 	}
+	if c.arrivals != nil {
+		c.arrivals.drain(visit)
+	}
 }
 
-// Leave tells every user to leave after its request.
-func (c *Crowd) Leave() { c.Resize(0, 0, 0) }
-
-// Kill cancels every request in flight and every user.
+// Kill cancels every request in flight and makes everybody leave.
 func (c *Crowd) Kill() {
-	c.Leave()
+	close(c.quit)
+	c.running = nil
 	c.kill()
 }
 
-// Wait waits until every user has gone, at most for the given time, and
-// reports whether they have.
+// Wait waits until everybody has gone, at most for the given time, and reports
+// whether they have.
 func (c *Crowd) Wait(limit time.Duration) bool {
 	gone := make(chan struct{})
 	go func() {

@@ -1,51 +1,27 @@
 package load
 
 import (
-	"math"
 	"sync/atomic"
 	"time"
-
-	"llmperf.dev/llmperf/internal/record"
 )
 
-// What user.sending holds while no request is in flight, and between the
-// decision to send one and the reading of the clock. Any other value is the
-// time at which the request in flight was sent.
-const (
-	idle        = math.MaxInt64
-	aboutToSend = 0
-)
-
+// A user is one of a closed loop.
 type user struct {
-	number   int
-	begin    time.Duration
-	leave    chan struct{} // closed to make the user leave
-	recorder *record.Recorder
-	sending  inFlight
-}
-
-// inFlight is an atomic time that reads idle until it is first stored.
-type inFlight struct{ v atomic.Int64 }
-
-func (f *inFlight) Load() int64   { return f.v.Load() ^ idle }
-func (f *inFlight) Store(t int64) { f.v.Store(t ^ idle) }
-
-// send sends a request. Whatever becomes of its goroutine, it is in flight no
-// more.
-func (u *user) send(request func()) {
-	defer u.sending.Store(idle)
-	request()
+	sender
+	number int
+	begin  time.Duration
+	leave  atomic.Int64 // it sends nothing from then on
 }
 
 // run is the user's life: begin, then send, wait for the whole answer and
-// think, until told to leave.
+// think, until it is to leave.
 func (u *user) run(c *Crowd) {
-	request := c.cfg.NewUser(u.number, u.recorder)
+	request := c.cfg.NewSender(u.recorder)
 	timer := time.NewTimer(align(u.begin, u.number) - c.Clock.Now())
 	defer timer.Stop()
 	for n := 0; ; n++ {
 		select {
-		case <-u.leave:
+		case <-c.quit:
 			return
 		case <-timer.C:
 		}
@@ -53,8 +29,12 @@ func (u *user) run(c *Crowd) {
 		// user idle after some instant knows that it sends nothing before it.
 		u.sending.Store(aboutToSend)
 		sent := c.Clock.Now()
+		if int64(sent) >= u.leave.Load() {
+			u.sending.Store(idle)
+			return
+		}
 		u.sending.Store(int64(sent))
-		u.send(func() { request(c.ctx, n, sent) })
+		u.send(func() { request(c.ctx, Request{User: u.number, Number: n, Sent: sent, Row: -1}) })
 		now := c.Clock.Now()
 		timer.Reset(align(now+c.cfg.Think(u.number, n, now-sent), u.number) - c.Clock.Now())
 	}

@@ -19,6 +19,7 @@ const (
 	Empty            // a complete answer without content
 	Target           // any other error of the target, or its panic
 	Unfinished       // still in flight when the run had to end
+	NotSent          // due, and held back by too many in flight until its time had passed
 	classes
 )
 
@@ -30,4 +31,4 @@ func (c Class) String() string {
 	return "class " + strconv.Itoa(int(c))
 }
 
-var names = [classes]string{"ok", "connect", "tls", "timeout", "reset", "status", "truncated", "malformed", "in_band_error", "empty", "target", "unfinished"}
+var names = [classes]string{"ok", "connect", "tls", "timeout", "reset", "status", "truncated", "malformed", "in_band_error", "empty", "target", "unfinished", "not_sent"}

@@ -11,11 +11,15 @@ type Sample struct {
 	Number int32 // the user's n-th request, 0-based
 	Part   int16 // which target of a mix it was sent to, 0-based
 
-	Sent       int64 // the request was sent
+	Sent       int64 // the request was sent; of an open loop, was due
 	FirstByte  int64 // the response began
 	FirstToken int64 // the first chunk with output tokens arrived
 	LastToken  int64 // the last chunk with output tokens arrived
 	End        int64 // the target returned: the last byte, or the failure
+
+	Open       bool  // it is of an open loop:
+	Dispatched int64 // it was sent; 0 for never
+	Held       bool  // it had to wait for others in flight
 
 	Chunks      int32 // chunks that carried tokens
 	Tokens      int32 // output tokens counted in those chunks
@@ -51,6 +55,14 @@ func (s *Sample) streamedTokens() int {
 		return s.OutputTokens()
 	}
 	return max(s.OutputTokens()-int(s.Hidden), int(s.Tokens))
+}
+
+// Left is when the request was really sent; 0 for never.
+func (s *Sample) Left() int64 {
+	if s.Open {
+		return s.Dispatched
+	}
+	return s.Sent
 }
 
 // Latency is the time from sending to the last byte, in nanoseconds.
