@@ -2,6 +2,8 @@ package llmperf
 
 import (
 	"fmt"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"llmperf.dev/llmperf/internal/record"
@@ -62,6 +64,24 @@ func (a *ArrivalStats) held(s Scenario) string {
 	}
 	return fmt.Sprintf("%s waited since scenario.MaxInFlight = %s others were in flight, so that the service was sent less than the step's load; raise it if the machine can bear it",
 		plural(a.Held, "request"), count(s.MaxInFlight))
+}
+
+// arrivalsTable is how each step's requests were sent, as text; empty for a closed
+// loop.
+func arrivalsTable(steps []Step) string {
+	if len(steps) == 0 || !steps[0].Load.open() {
+		return ""
+	}
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "requests of the open loop\tdue\tsent\tsent late by p50\tp99\tmax\tp95 since sent\theld\t")
+	for i := range steps {
+		a := &steps[i].Arrivals
+		fmt.Fprintf(w, "%s\t%.3g/s\t%.3g/s\t%s\t%s\t%s\t%s\t%d\t\n", steps[i].Name, a.Due, a.Sent,
+			duration(a.Delay.P50), duration(a.Delay.P99), duration(a.Delay.Max), orDash(a.Service.P95), a.Held)
+	}
+	w.Flush()
+	return text.String()
 }
 
 // late is how far behind its schedule a load must fall for a warning: further

@@ -23,7 +23,7 @@ type Observer struct {
 // the run, [Result].Started; 0 means that the moment never came. Requests that
 // the end of the run cut off come as failures of class unfinished.
 type Sample struct {
-	User   int    // who sent it, 0-based
+	User   int    // who sent it, 0-based; of an open loop, each request has a user of its own
 	Number int    // the user's n-th request, 0-based
 	Step   string // the step in which it was sent; "" in the warm-up
 	Target string // of a Mix, the target's name
@@ -33,7 +33,8 @@ type Sample struct {
 	// a step that is held on if need be, a late request may come to count only then.
 	Measured bool
 
-	Sent       time.Duration
+	Sent       time.Duration // of an open loop, when it was due
+	Dispatched time.Duration // when it was really sent
 	FirstByte  time.Duration
 	FirstToken time.Duration
 	LastToken  time.Duration
@@ -48,14 +49,14 @@ type Sample struct {
 	Detail  string // the failure in words
 }
 
-// Latency is the time from sending to the last byte, or the failure.
+// Latency is the time from Sent to the last byte, or the failure.
 func (s Sample) Latency() time.Duration { return s.End - s.Sent }
 
 // sampleOf is what observers see of s.
 func (m *measurement) sampleOf(s *record.Sample) Sample {
 	out := Sample{
 		User: int(s.User), Number: int(s.Number),
-		Sent: time.Duration(s.Sent), FirstByte: time.Duration(s.FirstByte), FirstToken: time.Duration(s.FirstToken),
+		Sent: time.Duration(s.Sent), Dispatched: time.Duration(s.Left()), FirstByte: time.Duration(s.FirstByte), FirstToken: time.Duration(s.FirstToken),
 		LastToken: time.Duration(s.LastToken), End: time.Duration(s.End),
 		Chunks: int(s.Chunks), OutputTokens: s.OutputTokens(), PromptTokens: int(s.Prompt), CachedTokens: int(s.Cached),
 		Detail: s.Detail,

@@ -63,6 +63,13 @@ func stepAttrs(t *testing.T, s *Step) {
 	} {
 		t.Attr("llmperf."+a.key, fmt.Sprint(a.value))
 	}
+	if s.Load.open() {
+		t.Attr("llmperf.due_per_second", fmt.Sprintf("%.3f", s.Arrivals.Due))
+		t.Attr("llmperf.sent_per_second", fmt.Sprintf("%.3f", s.Arrivals.Sent))
+		t.Attr("llmperf.dispatch_delay_p99", fmt.Sprint(s.Arrivals.Delay.P99))
+		t.Attr("llmperf.service_latency_p95", fmt.Sprint(s.Arrivals.Service.P95))
+		t.Attr("llmperf.held", fmt.Sprint(s.Arrivals.Held))
+	}
 	if s.Overhead.Total.N > 0 {
 		t.Attr("llmperf.overhead_p50", fmt.Sprint(s.Overhead.Total.P50))
 		t.Attr("llmperf.overhead_p95", fmt.Sprint(s.Overhead.Total.P95))
@@ -90,6 +97,7 @@ func table(r *Result) string {
 		row("of it "+r.Targets[i].Name, &r.Targets[i].Stats)
 	}
 	w.Flush()
+	text.WriteString(arrivalsTable(r.Steps))
 	text.WriteString(overheadTable(r.Steps))
 	if r.Total.Failed > 0 {
 		fmt.Fprintf(&text, "%s\n", failureList(&r.Total))

@@ -13,9 +13,10 @@ import (
 // due and has a worker send its request; the others wait for nothing but their
 // answers, so that a slow service delays nobody's request.
 //
-// Arrival i acts at the instant of user i. In virtual time, workers that become
+// Arrival i acts at an instant of user i. In virtual time, workers that become
 // free while one arrival waits for them are seen by it only at its own instant,
-// all of them, and the first takes the next request.
+// all of them, and the first takes the request; and whoever is due meanwhile
+// follows at its own.
 type arrivals struct {
 	crowd    *Crowd
 	recorder *record.Recorder // of requests that were never sent
@@ -73,15 +74,19 @@ func wake(c chan struct{}) {
 func (a *arrivals) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	last := time.Duration(-1)
+	last, behind := time.Duration(-1), false
 	for i := 0; ; i++ {
 		q, ok := a.await(timer, i, last)
 		if !ok {
 			a.cutOff(i, last)
 			return
 		}
-		last = q.Sent
+		behind = behind && a.crowd.Clock.Now() > q.Sent
+		if behind {
+			a.ownInstant(timer, i)
+		}
 		w := a.worker(timer, &q)
+		last, behind = q.Sent, behind || q.Held
 		switch {
 		case w != nil:
 			w.user.Store(int32(q.User))
@@ -171,14 +176,15 @@ func (a *arrivals) worker(timer *time.Timer, q *Request) *worker {
 			return nil
 		case <-a.freed:
 		}
-		// Others may become free at this very instant: go on at the arrival's own.
-		timer.Reset(align(a.crowd.Clock.Now(), q.User) - a.crowd.Clock.Now())
-		select {
-		case <-a.crowd.quit:
-			return nil
-		case <-timer.C:
-		}
+		a.ownInstant(timer, q.User)
 	}
+}
+
+// ownInstant waits for the next instant of arrival i, which others do not act at.
+func (a *arrivals) ownInstant(timer *time.Timer, i int) {
+	now := a.crowd.Clock.Now()
+	timer.Reset(align(now, i) - now)
+	<-timer.C
 }
 
 // take takes the first free worker, or a new one while there may be more; nil
