@@ -71,7 +71,8 @@
 // cache_control, a gateway's key.
 //
 // [Prompts] choose what is asked: texts, files, synthetic ones of given lengths,
-// conversations. Those of this package begin each request with a mark of its own,
+// conversations, or ones as long as those of a recorded [Trace], which can come at
+// its times, too. Those of this package begin each request with a mark of its own,
 // so that a prefix cache does not answer prompts that it has seen in the last
 // run; [SharedPrefix] and [Verbatim] use such caches on purpose.
 //

@@ -14,7 +14,7 @@ import (
 // callOf is a user's n-th request.
 func callOf(seed uint64, user, n int) *Call {
 	c := &Call{seed: seed}
-	c.begin(load.Request{User: user, Number: n})
+	c.begin(load.Request{User: user, Number: n, Row: noRow})
 	return c
 }
 

@@ -144,6 +144,7 @@ const (
 	streamLimit    = 0x6c696d74
 	streamTurns    = 0x7475726e
 	streamArrivals = 0x61727276
+	streamRow      = 0x726f77
 )
 
 // stream is a source of random numbers of the request's own for one purpose: it
