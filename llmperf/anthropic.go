@@ -67,6 +67,8 @@ func (a Anthropic) validate() error {
 // reports says which metrics the target can measure.
 func (a Anthropic) reports(m Metric) bool { return !a.NoStream || m == Latency || m == TTFB }
 
+func (a Anthropic) asks() []Prompts { return []Prompts{a.Prompts} }
+
 func (a Anthropic) virtual() error { return virtualClient("Anthropic.Client", a.Client) }
 
 func (a Anthropic) closeIdle() { closeIdle(a.Client) }

@@ -108,6 +108,16 @@ func (m Mix) reports(metric Metric) bool {
 	return false
 }
 
+// asks are the prompts of all the targets.
+func (m Mix) asks() (all []Prompts) {
+	for _, s := range m {
+		if t, ok := s.Target.(asker); ok {
+			all = append(all, t.asks()...)
+		}
+	}
+	return all
+}
+
 func (m Mix) virtual() error {
 	var errs []error
 	for _, s := range m {

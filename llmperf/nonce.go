@@ -39,6 +39,8 @@ func (v verbatim) Messages(c *Call) ([]Message, error) { return messagesOf(v, c)
 // wrapped are prompts that other prompts change.
 type wrapped struct{ of Prompts }
 
+func (w wrapped) unwrap() Prompts { return w.of }
+
 // MaxTokens is the limit that the wrapped prompts set.
 func (w wrapped) MaxTokens(c *Call) int { return maxTokensOf(w.of, c) }
 

@@ -76,6 +76,8 @@ func (o Ollama) path() string {
 // reports says which metrics the target can measure.
 func (o Ollama) reports(m Metric) bool { return !o.NoStream || m == Latency || m == TTFB }
 
+func (o Ollama) asks() []Prompts { return []Prompts{o.Prompts} }
+
 func (o Ollama) virtual() error { return virtualClient("Ollama.Client", o.Client) }
 
 func (o Ollama) closeIdle() { closeIdle(o.Client) }

@@ -116,6 +116,8 @@ func (o OpenAI) reports(m Metric) bool { return o.streams() || m == Latency || m
 
 func (o OpenAI) streams() bool { return !o.NoStream && o.api() != Embeddings }
 
+func (o OpenAI) asks() []Prompts { return []Prompts{o.Prompts} }
+
 func (o OpenAI) virtual() error { return virtualClient("OpenAI.Client", o.Client) }
 
 func (o OpenAI) closeIdle() { closeIdle(o.Client) }

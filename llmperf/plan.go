@@ -46,6 +46,36 @@ func refuse(s Scenario, checks []check, deadline time.Time) error {
 	return errors.Join(checkDeadline(s, steps, deadline), enough(s, steps, checks, s.ExpectedLatency))
 }
 
+// An asker is a target that says what it asks.
+type asker interface{ asks() []Prompts }
+
+// checkPrompts refuses prompts that do not go with the profile.
+func (s Scenario) checkPrompts() error {
+	target, ok := s.Target.(asker)
+	if !ok {
+		return nil
+	}
+	first, _ := s.Profile.Next(nil)
+	replayed, replays := s.Profile.(*Trace)
+	var errs []error
+	for _, p := range target.asks() {
+		for w, ok := p.(interface{ unwrap() Prompts }); ok; w, ok = p.(interface{ unwrap() Prompts }) {
+			p = w.unwrap()
+		}
+		switch p := p.(type) {
+		case *Conversation:
+			if first.open() {
+				errs = append(errs, fmt.Errorf("%v asks a Conversation, and the profile is an open loop, whose requests are each the first of a user of its own: no conversation would have a second turn; use other prompts, or a profile that counts users", nameOf(s.Target)))
+			}
+		case *Trace:
+			if replays && p != replayed {
+				errs = append(errs, fmt.Errorf("%v asks one llmperf.Trace, and the profile is another, so that requests would have the lengths of others: use the same value as both", nameOf(s.Target)))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // canReport says whether a target can measure a metric, as far as is known.
 func canReport(t Target, m Metric) bool {
 	r, ok := t.(interface{ reports(Metric) bool })

@@ -128,6 +128,9 @@ func (s Scenario) validate() error {
 	if !(s.SaturationFailures > 0 && s.SaturationFailures < 1) {
 		wrong("scenario.SaturationFailures is %v: want a share between 0 and 1, such as 0.01 for 1 %%", s.SaturationFailures)
 	}
+	if len(errs) == 0 {
+		errs = append(errs, s.checkPrompts())
+	}
 	return errors.Join(errs...)
 }
 

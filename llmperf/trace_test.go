@@ -291,3 +291,38 @@ func TestATraceSaysWhatItReplays(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) { assert.Equal(t, tt.want, tt.trace.String()) })
 	}
 }
+
+func TestPromptsMustGoWithTheProfile(t *testing.T) {
+	trace := traceAt(t, 0, 1000, 2000)
+	users := StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 30}
+	asks := func(p Prompts) Target { return OpenAI{BaseURL: "http://localhost/v1", Model: "m", Prompts: p} }
+	second, two := "no conversation would have a second turn", "use the same value as both"
+	for _, tt := range []struct {
+		name, reason string
+		profile      Profile
+		target       Target
+		want         string // "" if it goes
+	}{
+		{"a trace as both", "that is what it is for", trace, asks(trace), ""},
+		{"a trace, wrapped", "it is the same still", trace, asks(SharedPrefix(5, Verbatim(trace))), ""},
+		{"a trace as the profile", "any prompts can come at its times", trace, asks(nil), ""},
+		{"a trace as the prompts", "it is a distribution of lengths", users, asks(trace), ""},
+		{"a trace as the prompts of conversations", "users have second turns", users, asks(&Conversation{Prompts: trace}), ""},
+		{"a function", "what it asks is not known", trace, idle, ""},
+		{"two traces", "rows of one are no rows of the other", trace, asks(traceAt(t, 0, 1000, 2000)), two},
+		{"two traces, wrapped", "so they are", trace, asks(Nonce(SharedPrefix(5, traceAt(t, 0)))), two},
+		{"a conversation", "a user has but one request", trace, asks(&Conversation{}), second},
+		{"a conversation with Anthropic", "any target is looked at", trace, Anthropic{BaseURL: "http://localhost", Model: "m", MaxTokens: 5, Prompts: &Conversation{}}, second},
+		{"a conversation with Ollama", "any target is looked at", trace, Ollama{BaseURL: "http://localhost", Model: "m", Prompts: &Conversation{}}, second},
+		{"a conversation in a mix", "any target is looked at", trace, Mix{{"a", 1, asks(trace)}, {"b", 1, idle}, {"c", 1, asks(&Conversation{})}}, second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := Scenario{Target: tt.target, Profile: tt.profile}.withDefaults().validate()
+			if tt.want == "" {
+				assert.NoError(t, err, tt.reason)
+			} else {
+				assert.ErrorContains(t, err, tt.want, tt.reason)
+			}
+		})
+	}
+}
