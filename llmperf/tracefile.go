@@ -169,7 +169,7 @@ func findColumns(header []string, model string) (*traceColumns, error) {
 		return &c, nil
 	}
 	if strings.HasPrefix(names[0], "version https://git-lfs") {
-		return nil, errors.New("Git LFS keeps the file elsewhere, and this only points to it: get it with git lfs pull")
+		return nil, errors.New("this only points to the file, which Git LFS keeps elsewhere: get it with git lfs pull")
 	}
 	return nil, fmt.Errorf("the columns are %.300s: %s", fmt.Sprintf("%q", names), wantTrace)
 }
