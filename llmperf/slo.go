@@ -83,9 +83,7 @@ type loadLimit struct {
 
 func (l loadLimit) String() string { return levelText(l.level, l.open) }
 
-// kind is what the limit counts.
-func (l loadLimit) kind() string { return loadKind(l.open) }
-
+// loadKind is what a load counts.
 func loadKind(open bool) string {
 	if open {
 		return "requests per second"
