@@ -67,6 +67,9 @@ func (l Load) level() float64 {
 // String is the load in words: 50 users, 2.5 requests/s, 40 to 50 users.
 func (l Load) String() string {
 	switch {
+	case l.shape != nil:
+		least, most := l.shape.bounds()
+		return fmt.Sprintf("%d to %s", least, levelText(float64(most), false))
 	case l.FromUsers != 0 && l.FromUsers != l.Users:
 		return fmt.Sprintf("%d to %s", l.FromUsers, levelText(float64(l.Users), false))
 	case l.FromRate != 0 && l.FromRate != l.Rate:
@@ -92,6 +95,15 @@ func levelText(level float64, open bool) string {
 
 // A shape is the users of a step that changes all the time.
 type shape struct{ ticks []shapeTick }
+
+// bounds are the least and the most users of a shape.
+func (s *shape) bounds() (least, most int) {
+	least, most = s.ticks[0].users, s.ticks[0].users
+	for _, tick := range s.ticks {
+		least, most = min(least, tick.users), max(most, tick.users)
+	}
+	return least, most
+}
 
 // A shapeTick sets the number of users and how many of them begin or leave per
 // second, at a time since the step's begin.
@@ -177,6 +189,9 @@ func (l Load) name() string {
 	switch {
 	case l.Name != "":
 		return l.Name
+	case l.shape != nil:
+		least, most := l.shape.bounds()
+		return fmt.Sprintf("users=%d-%d", least, most)
 	case l.FromUsers != 0 && l.FromUsers != l.Users:
 		return fmt.Sprintf("users=%d-%d", l.FromUsers, l.Users)
 	case l.FromRate != 0 && l.FromRate != l.Rate:

@@ -3,6 +3,7 @@ package llmperf
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -13,83 +14,141 @@ import (
 //
 // A profile is asked again in every run, so its answers must depend on done
 // alone.
+//
+// [StepProfile] is the one to begin with: it says how a service does under each
+// of several loads. [ConstantProfile] soaks, [RampProfile] and [SpikeProfile]
+// are what they are called, [Steps] is a list, a [ShapeFunc] any function of
+// time, and a [Trace] the requests of another day.
 type Profile interface {
 	Next(done []Step) (Load, bool)
 }
 
-// A StepProfile raises the load in equal steps. StepProfile{StepUsers: 10,
-// StepTime: time.Minute, MaxUsers: 100} runs 10 users from 0 to 60 s, 20 from 60
-// to 120 s, …, 100 from 540 to 600 s, counted from the end of the warm-up:
-//
-//	users
-//	 100 |                                     ┌────
-//	   … |                            …   …────┘
-//	  30 |                  ┌─────────┘
-//	  20 |        ┌─────────┘
-//	  10 | ───────┘
-//	     +─────────────────────────────────────────── time
-//	       0     60 s    120 s    180 s    …       600 s
-type StepProfile struct {
-	StepUsers int           // users added per step; required
-	StepTime  time.Duration // length of a step; for an LLM at least a minute gives stable percentiles; required
-	MaxUsers  int           // users of the last step; a last step may be smaller than StepUsers; required
+// A planner is a profile whose steps are known before the run.
+type planner interface{ plan() []Load }
 
-	// Duration is the length of all steps together: steps that don't fit are left
-	// out, and the last one that does is held for the rest. 0 gives each step its
-	// StepTime.
-	Duration time.Duration
-
-	SpawnRate float64 // users started per second; 0 spreads a step's new users over 5 s, at most a tenth of the step
-}
-
-// Stress is the profile for finding breaking points: 50 more users a minute, up
-// to 200, for 15 minutes in all.
-var Stress = StepProfile{StepUsers: 50, StepTime: time.Minute, MaxUsers: 200, Duration: 15 * time.Minute}
-
-// Next returns the step after those done.
-func (p StepProfile) Next(done []Step) (Load, bool) {
-	steps := p.plan()
-	if len(done) >= len(steps) {
+// nextOf is the step after those done of a plan.
+func nextOf(plan []Load, done []Step) (Load, bool) {
+	if len(done) >= len(plan) {
 		return Load{}, false
 	}
-	return steps[len(done)], true
+	return plan[len(done)], true
 }
 
-func (p StepProfile) plan() []Load {
-	n := (p.MaxUsers + p.StepUsers - 1) / p.StepUsers
-	if p.Duration > 0 {
-		n = min(n, int(p.Duration/p.StepTime))
+// validatePlan says what is wrong with the steps of a valid profile.
+func validatePlan(plan []Load) error {
+	for i, l := range plan {
+		if err := l.validate(); err != nil {
+			return fmt.Errorf("step %d of %d: %w", i+1, len(plan), err)
+		}
+		if l.open() != plan[0].open() {
+			return fmt.Errorf("step %d of %d: %v after %v: want all steps in users, or all in requests per second", i+1, len(plan), l, plan[0])
+		}
+	}
+	return nil
+}
+
+// Steps is a profile of the given steps, one after the other:
+//
+//	llmperf.Steps(
+//		llmperf.Load{Users: 20, Hold: 2 * time.Minute},
+//		llmperf.Load{Users: 80, Hold: 5 * time.Minute, Name: "peak"},
+//		llmperf.Load{Users: 40, Hold: time.Minute},
+//	)
+//
+//	users
+//	 80 |        ┌────────────────────┐
+//	 40 |        │                    └────
+//	 20 | ───────┘
+//	    +─────────────────────────────────── time
+//	      0     2 min                7    8 min
+//
+// A step of the same load as an earlier one is named users=20_2.
+func Steps(loads ...Load) Profile { return list(loads) }
+
+type list []Load
+
+func (l list) Next(done []Step) (Load, bool) { return nextOf(l, done) }
+func (l list) plan() []Load                  { return l }
+
+func (l list) validate() error {
+	if len(l) == 0 {
+		return errors.New("Steps has no steps: give it at least one, such as llmperf.Load{Users: 10, Hold: time.Minute}")
+	}
+	return validatePlan(l)
+}
+
+// A ConstantProfile is the same load all the time: a soak, which shows what gets
+// worse over time rather than with the load.
+//
+//	users
+//	 50 | ─────────┬─────────┬─────────┬─────────
+//	    |  users=50 users=50_2    …
+//	    +──────────────────────────────────────── time
+//	      0       Every                      Duration
+//
+// With Every, the run is measured in stretches of that length, each a step with
+// verdicts of its own, compared with the first as steps of rising load are: a
+// service whose p95 doubles in an hour "saturates" at the same load.
+type ConstantProfile struct {
+	Users    int           // closed loop: so many users, …
+	Rate     float64       // … or open loop: so many requests per second
+	Duration time.Duration // required
+
+	// Every is the length of the steps; the last one takes in a rest shorter than
+	// half of it. 0 makes all of it one step.
+	Every time.Duration
+
+	SpawnRate float64 // users started per second; 0 spreads them over 5 s, at most a tenth of the first step
+}
+
+// Next returns the step after those done.
+func (p ConstantProfile) Next(done []Step) (Load, bool) { return nextOf(p.plan(), done) }
+
+func (p ConstantProfile) plan() []Load {
+	every, n := p.Duration, 1
+	if p.Every > 0 {
+		every, n = p.Every, max(1, int((p.Duration+p.Every/2)/p.Every))
 	}
 	steps := make([]Load, n)
 	for i := range steps {
-		steps[i] = Load{Users: min((i+1)*p.StepUsers, p.MaxUsers), Hold: p.StepTime, SpawnRate: p.SpawnRate}
+		steps[i] = Load{Users: p.Users, Rate: p.Rate, Hold: every, SpawnRate: p.SpawnRate}
 	}
-	if p.Duration > 0 {
-		steps[n-1].Hold = p.Duration - time.Duration(n-1)*p.StepTime
-	}
+	steps[n-1].Hold = p.Duration - time.Duration(n-1)*every
 	return steps
 }
 
-func (p StepProfile) validate() error {
+func (p ConstantProfile) validate() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if p.StepUsers < 1 {
-		wrong("StepProfile.StepUsers is %d: want the users to add per step, such as 10", p.StepUsers)
+	errs = append(errs, usersOrRate("ConstantProfile", "Users", p.Users, "Rate", p.Rate))
+	if p.Duration < time.Millisecond {
+		wrong("ConstantProfile.Duration is %v: want how long the load lasts, such as time.Hour", p.Duration)
 	}
-	if p.StepTime < time.Millisecond {
-		wrong("StepProfile.StepTime is %v: want the length of a step, such as time.Minute", p.StepTime)
+	if p.Every < 0 || p.Every > p.Duration || p.Every > 0 && p.Every < time.Millisecond {
+		wrong("ConstantProfile.Every is %v: want the length of a step within the Duration of %v, such as 10*time.Minute, or 0 for one step", p.Every, p.Duration)
+	} else if p.Every > 0 && p.Duration/p.Every > mostSteps {
+		wrong("ConstantProfile.Every is %v in a Duration of %v: want at most %s steps", p.Every, p.Duration, count(mostSteps))
 	}
-	if p.MaxUsers < 1 || p.MaxUsers < p.StepUsers {
-		wrong("StepProfile.MaxUsers is %d: want at least one step of StepUsers = %d", p.MaxUsers, p.StepUsers)
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
-	if p.Duration < 0 || p.Duration > 0 && p.Duration < p.StepTime {
-		wrong("StepProfile.Duration is %v: want at least one StepTime of %v, or 0 for as long as the steps take", p.Duration, p.StepTime)
-	}
-	if len(errs) > 0 {
-		return errors.Join(errs...)
-	}
-	return p.plan()[0].validate()
+	return validatePlan(p.plan())
 }
 
-// A planner is a profile whose steps are known before the run.
-type planner interface{ plan() []Load }
+// mostSteps is how many steps a profile may have: more subtests help nobody.
+const mostSteps = 1000
+
+// usersOrRate says what is wrong with a pair of fields of which one is to be set.
+func usersOrRate(profile, usersField string, users int, rateField string, rate float64) error {
+	switch {
+	case users != 0 && rate != 0:
+		return fmt.Errorf("%s has both %s = %d and %s = %v: want %s for a closed loop, or %s for an open one", profile, usersField, users, rateField, rate, usersField, rateField)
+	case users == 0 && rate == 0:
+		return fmt.Errorf("%s has neither %s nor %s: want the users of a closed loop, such as 10, or the requests per second of an open one", profile, usersField, rateField)
+	case users < 0:
+		return fmt.Errorf("%s.%s is %d: want users, such as 10", profile, usersField, users)
+	case rate < 0 || math.IsNaN(rate) || math.IsInf(rate, 0):
+		return fmt.Errorf("%s.%s is %v: want requests per second, such as 2.5", profile, rateField, rate)
+	}
+	return nil
+}
