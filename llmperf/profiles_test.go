@@ -159,7 +159,7 @@ func TestProfilesThatCannotWork(t *testing.T) {
 		{"soak without end", "it needs a length", ConstantProfile{Users: 5}, []string{"ConstantProfile.Duration is 0s", "such as time.Hour"}},
 		{"soak in longer stretches than itself", "not even one fits", ConstantProfile{Users: 5, Duration: m, Every: time.Hour}, []string{"ConstantProfile.Every is 1h0m0s", "Duration of 1m0s"}},
 		{"ramp to nothing", "it needs a load", RampProfile{Duration: m}, []string{"neither ToUsers nor ToRate"}},
-		{"ramp between kinds", "one kind of load", RampProfile{FromUsers: 5, ToRate: 5, Duration: m}, []string{"both"}},
+		{"ramp between kinds", "one kind of load", RampProfile{FromUsers: 5, ToRate: 5, Duration: m}, []string{"from one kind of load to another"}},
 		{"ramp at once", "it needs a length", RampProfile{ToUsers: 5}, []string{"RampProfile.Duration is 0s"}},
 		{"spike without a peak", "it needs one", SpikeProfile{Users: 5, Before: m, Peak: m, After: m}, []string{"neither PeakUsers nor PeakRate"}},
 		{"spike below its base", "that is a dip", SpikeProfile{Users: 5, PeakUsers: 5, Before: m, Peak: m, After: m}, []string{"peak is 5 users", "want a higher peak"}},

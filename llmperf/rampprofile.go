@@ -68,7 +68,7 @@ func (p RampProfile) validate() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	errs = append(errs, usersOrRate("RampProfile", "ToUsers", p.ToUsers, "ToRate", p.ToRate))
-	if p.closed() && p.FromRate != 0 || !p.closed() && p.FromUsers != 0 {
+	if p.ToUsers != 0 && p.FromRate != 0 || p.ToRate != 0 && p.FromUsers != 0 {
 		wrong("RampProfile goes from one kind of load to another: want FromUsers and ToUsers, or FromRate and ToRate")
 	}
 	if p.FromUsers < 0 || p.FromRate < 0 || math.IsNaN(p.FromRate) || math.IsInf(p.FromRate, 0) {
