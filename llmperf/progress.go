@@ -63,6 +63,9 @@ func stepAttrs(t *testing.T, s *Step) {
 	} {
 		t.Attr("llmperf."+a.key, fmt.Sprint(a.value))
 	}
+	if s.Recovery != nil {
+		t.Attr("llmperf.recovery", s.Recovery.line())
+	}
 	if s.Load.open() {
 		t.Attr("llmperf.due_per_second", fmt.Sprintf("%.3f", s.Arrivals.Due))
 		t.Attr("llmperf.sent_per_second", fmt.Sprintf("%.3f", s.Arrivals.Sent))
@@ -106,6 +109,11 @@ func table(r *Result) string {
 		}
 	}
 	text.WriteString(signalTable(r.Health))
+	for i := range r.Steps {
+		if recovery := r.Steps[i].Recovery; recovery != nil {
+			fmt.Fprintf(&text, "recovery at %s %s\n", r.Steps[i].Name, recovery.line())
+		}
+	}
 	if r.Saturation.Found {
 		fmt.Fprintf(&text, "saturated at %s (%s)\n", r.Saturation.At(), bracket(r.Saturation))
 	}

@@ -56,7 +56,8 @@ type Step struct {
 	Unfinished int `json:"unfinished,omitempty"`
 
 	Stats
-	Targets []TargetStats `json:"targets,omitempty"` // the same by target, of a Mix
+	Targets  []TargetStats `json:"targets,omitempty"`  // the same by target, of a Mix
+	Recovery *Recovery     `json:"recovery,omitempty"` // of a step that falls back to a load that an earlier one had
 }
 
 // Stats sum up requests. Percentiles are by nearest rank over successful

@@ -170,6 +170,8 @@ func judgeRun(c check, r *Result, j judge) Outcome {
 		return refused(c, "", c.err.Error())
 	case len(r.Steps) == 0:
 		return refused(c, "", "no step was measured")
+	case len(steps) == 0 && c.falls:
+		return refused(c, "", "no step fell back to a load that there was before")
 	case len(steps) == 0:
 		return refused(c, "", fmt.Sprintf("no step in its scope, of at most %v, was measured", c.scope))
 	case c.reach != loadLimit{} && r.reached(c.reach.open) < c.reach.level:
@@ -227,7 +229,7 @@ func reportRun(t *testing.T, res *Result, checks []check, j judge) []Outcome {
 		return nil
 	}
 	for _, c := range checks {
-		if c.run != nil {
+		if c.run != nil || len(res.inScope(c)) == 0 {
 			o := judgeRun(c, res, j)
 			outcomes = append(outcomes, o)
 			reportOutcome(t, o, res.scenario.Strictness)

@@ -100,6 +100,7 @@ type check struct {
 	metric Metric // what must have been measured; "" for nothing in particular
 	target string // scope: the requests of this target of a mix; "" for all
 	guard  bool   // what is not refuted passes
+	falls  bool   // scope: steps that show a recovery
 
 	scope loadLimit // steps of at most so much load; the zero limit for all
 	reach loadLimit // some step must have at least so much; the zero limit for no matter
@@ -114,7 +115,7 @@ type check struct {
 
 func (c check) checks() []check { return []check{c} }
 
-func (c check) covers(s *Step) bool { return c.coversLoad(s.Load) }
+func (c check) covers(s *Step) bool { return c.coversLoad(s.Load) && (!c.falls || s.Recovery != nil) }
 
 func (c check) coversLoad(l Load) bool {
 	return c.scope == loadLimit{} || l.open() == c.scope.open && l.level() <= c.scope.level
