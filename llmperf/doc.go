@@ -31,11 +31,34 @@
 // comes. None is dropped: the load goes on until the measured requests are
 // home, and what is not home when its timeout has passed is a failure.
 //
+// # Load
+//
+// A [Profile] is a series of steps, each a [Load] that is held for some time:
+// [StepProfile] climbs, [ConstantProfile] soaks, [RampProfile] rises evenly,
+// [SpikeProfile] peaks and measures how long the service takes to recover,
+// [Steps] is a list, and a [ShapeFunc] any function of time. Users come and go
+// spread over some seconds, and a user that is to go does so after its answer.
+// Between requests users think: [Between] two times, a [Constant] one,
+// [Exponential], or with [Pacing], at a constant rate of each.
+//
+// The same profiles count requests per second instead of users: an open loop,
+// which goes on sending however slow the service gets. Users who wait cannot
+// flood a service; strangers who come anyhow can, and the queue before it then
+// grows without end. Requests come by [Arrivals]: [Poisson], [Evenly], or with
+// [Gamma] in bursts; a [Trace] replays those of another day. Their times count
+// from when they were due, whatever kept them from being sent: a service that
+// stalls for ten seconds makes all wait that come meanwhile, and to count from
+// when a client got round to sending would leave them out (coordinated omission).
+// How late they were sent, and at which rate in the end, is in [ArrivalStats].
+// A step in which more requests were in flight than [Scenario].MaxInFlight allows
+// never passes an SLO, since the service was sent less than the step's load.
+//
 // # Metrics
 //
 // Times are over successful requests; failures are a rate of their own.
 //
-//   - Latency: request sent → last byte.
+//   - Latency: request sent → last byte. In an open loop this time and the next
+//     two count from when the request was due.
 //   - TTFB: request sent → first byte of the response.
 //   - TTFT: request sent → first token, which is the first non-empty content,
 //     reasoning or tool-call delta. A chunk that only names the role is none.
