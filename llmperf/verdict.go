@@ -104,7 +104,7 @@ func dependence(e evidence) string {
 	if e.effective == 0 || float64(e.n)/float64(e.effective) <= strongDependence {
 		return ""
 	}
-	return fmt.Sprintf("its requests depend on each other so much that %s are worth %s: draw prompts at random for every request, and see whether something slows the service from time to time", count(e.n), count(e.effective))
+	return fmt.Sprintf("its requests depend on each other so much that %s are worth %s: draw prompts at random for every request, and see whether something, such as a queue, slows the service from time to time", count(e.n), count(e.effective))
 }
 
 const shortestLimit = 100 * time.Microsecond
