@@ -2,6 +2,7 @@ package llmperf
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"runtime/debug"
@@ -20,7 +21,7 @@ import (
 // has no result.
 func Measure(ctx context.Context, s Scenario) (*Result, error) {
 	s = s.withDefaults()
-	if err := s.validate(); err != nil {
+	if err := errors.Join(s.validate(), validateWithoutSLOs(s.Stop)); err != nil {
 		return nil, fmt.Errorf("llmperf: %w", err)
 	}
 	m := newMeasurement(s, func(event) {})
@@ -53,7 +54,12 @@ type measurement struct {
 	report    func(event)
 	vain      func(warm *Step) error // says, of what the warm-up saw, why going on would be vain
 	undecided func(*Step) bool       // reports whether SLOs of a step need more evidence
-	beat      func()                 // called whenever the run has got on
+
+	// lost says which SLO complete steps have failed for good, those before from
+	// having been looked at.
+	lost func(complete []Step, from int) string
+
+	beat func() // called whenever the run has got on
 
 	digest  *digest // of all requests, in virtual time; else nil
 	keepLog bool    // whether log is kept
@@ -77,6 +83,9 @@ type measurement struct {
 	nextView time.Duration
 	counts   struct{ requests, failed int }
 	aborted  string
+
+	stop   string // why the run stops before its profile does; "" while it does not
+	looked int    // steps[:looked] were looked at by stops, with all that there is to see
 }
 
 // A stepRun is a step while it runs and its requests come home.
@@ -100,6 +109,7 @@ func newMeasurement(s Scenario, report func(event)) *measurement {
 	return &measurement{
 		scenario: s, report: report,
 		vain: func(*Step) error { return nil }, undecided: func(*Step) bool { return false }, beat: func() {},
+		lost:  func([]Step, int) string { return "" },
 		users: map[int32]*tally{}, viewer: newViewer(),
 	}
 }
@@ -113,6 +123,7 @@ func (m *measurement) run(ctx context.Context) *Result {
 	m.nextView = windowEvery
 	m.observeStart()
 	now := m.runSteps(ctx)
+	m.concludeSteps()
 	m.drain(ctx)
 	end(errRunOver)
 	m.crowd.Kill()
@@ -149,6 +160,9 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 			m.abort("the profile asked for %v", err)
 			return begin
 		}
+		if len(m.steps) > 0 && m.stopEarly(true) {
+			return begin
+		}
 		if len(m.steps) == 0 {
 			if warm := m.scenario.Warmup; warm > 0 {
 				before = next.start()
@@ -177,8 +191,8 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 	return begin
 }
 
-// nameOf is the name of the next step: that of its load, with a number if an
-// earlier step has it already.
+// nameOf is the name of the next step: that of its load, with a number if
+// earlier steps have it already.
 func (m *measurement) nameOf(l Load) string {
 	same := 1
 	for _, step := range m.steps {
@@ -186,10 +200,15 @@ func (m *measurement) nameOf(l Load) string {
 			same++
 		}
 	}
-	if same > 1 {
-		return fmt.Sprintf("%s_%d", l.name(), same)
+	return numbered(l.name(), same)
+}
+
+// numbered is the name of the n-th step that would be called so.
+func numbered(name string, n int) string {
+	if n > 1 {
+		return fmt.Sprintf("%s_%d", name, n)
 	}
-	return l.name()
+	return name
 }
 
 // wait collects samples until the given time. It returns false if the run is
@@ -208,7 +227,7 @@ func (m *measurement) wait(ctx context.Context, until time.Duration) bool {
 		}
 		m.collect()
 		m.tell(false)
-		if m.stopped() || m.hopeless() {
+		if m.stopped() || m.hopeless() || m.stopEarly(false) {
 			return false
 		}
 	}
@@ -462,7 +481,7 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 	res := &Result{
 		Schema: SchemaVersion, Target: fmt.Sprint(nameOf(m.scenario.Target)), Seed: m.scenario.Seed,
 		Started: m.clock.Start().UTC().Round(0), Aborted: m.aborted, Elapsed: max(elapsed, m.clock.Now()),
-		Timeline: m.timeline, scenario: m.scenario,
+		Timeline: m.timeline, scenario: m.scenario, Stopped: m.stop, NotRun: m.notRun(),
 	}
 	if m.digest != nil {
 		res.Virtual, res.Digest = true, m.digest.String()

@@ -194,6 +194,19 @@ func TestMessages(t *testing.T) {
 		{"growth_few_steps", "three steps have no sure shape", madeResult(step(10, 1), step(20, 1.5), step(30, 2)), GrowthAtMost(Linear), Inconclusive},
 		{"growth_unclear", "the shape hangs on one step", madeResult(step(10, 1), step(20, 1.05), step(30, 2.6), step(40, 2.7)), GrowthAtMost(Linear), Inconclusive},
 
+		{"not_run_step", "what was run of the SLO is judged", stopped(madeResult(step(10, 1)), 20, 30), UpTo(20, Latency.P95Below(5*time.Second)), NotRun},
+		{"not_run_failure_rate", "what was seen would be a pass, were it all", stopped(madeResult(failing(3000, 0)), 60, 70), FailureRateBelow(0.001), NotRun},
+		{"not_run_failed", "what was seen refutes it, whatever comes", stopped(madeResult(failing(600, 20)), 60), FailureRateBelow(0.001), Fail},
+		{"not_run_inconclusive", "what was seen decides nothing yet", stopped(madeResult(failing(600, 0)), 60), FailureRateBelow(0.001), Inconclusive},
+		{"not_run_in_scope", "all that the SLO is about was run", stopped(madeResult(step(10, 1), step(20, 1.1)), 30), NoSaturationBelow(20), Pass},
+		{"not_run_saturation", "the highest load was not run", stopped(madeResult(step(10, 1), step(20, 1.1)), 30, 40), NoSaturationBelow(30), NotRun},
+		{"not_run_saturated", "a lower load saturates it already", stopped(madeResult(step(10, 1), step(20, 4)), 30, 40), NoSaturationBelow(30), Fail},
+		{"not_run_reach", "the profile decides as it goes, and did not get there", stopped(madeResult(step(10, 1), step(20, 1.1))), NoSaturationBelow(30), NotRun},
+		{"not_run_growth", "the shape of all steps may be another", stopped(madeResult(step(10, 1), step(20, 1.5), step(30, 2), step(40, 2.5), step(50, 3)), 60), GrowthAtMost(Linear), NotRun},
+		{"not_run_guard", "what is not refuted may yet be", stopped(madeResult(failing(600, 0)), 60), Guard(FailureRateBelow(0.001)), NotRun},
+		{"not_run_none", "the run ended in the warm-up", stopped(madeResult(), 10, 20), UpTo(10, FailureRateBelow(0.01)), NotRun},
+		{"not_run_aborted", "an error prevents as a stop does", aborted(madeResult(failing(3000, 0)), 60), FailureRateBelow(0.001), NotRun},
+
 		{"never_measured", "the metric never came", madeResult(usual), ICL.P95Below(time.Second), Fail},
 		{"no_step_in_scope", "no step is that small", madeResult(usual), UpTo(10, TailRatioBelow(2)), Fail},
 		{"no_step_so_high", "no step is that large", madeResult(usual), NoSaturationBelow(80), Fail},
@@ -242,6 +255,22 @@ func cutOff(n int) *Result {
 	}
 	s.Requests, s.Failed = s.Requests+n, n
 	s.Failures = map[string]int{"unfinished": n}
+	return r
+}
+
+// stopped is a run that stopped before it came to steps of so many users.
+func stopped(r *Result, users ...int) *Result {
+	r.Stopped = "the budget of 6,000 requests is spent"
+	for _, n := range users {
+		r.NotRun = append(r.NotRun, Load{Users: n, Hold: time.Minute})
+	}
+	return r
+}
+
+// aborted is the same of a run that was aborted.
+func aborted(r *Result, users ...int) *Result {
+	r = stopped(r, users...)
+	r.Stopped, r.Aborted = "", "a target did not return"
 	return r
 }
 

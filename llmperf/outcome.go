@@ -20,6 +20,7 @@ const (
 	Pass         Verdict = "pass"         // even the upper bound is within the limit
 	Fail         Verdict = "fail"         // even the lower bound is past the limit
 	Inconclusive Verdict = "inconclusive" // the limit lies within the bounds, or there are too few requests for any
+	NotRun       Verdict = "not run"      // the run ended before it got there; what was run does not refute the SLO
 )
 
 // The units of an outcome's figures.
@@ -49,6 +50,7 @@ type Outcome struct {
 
 	at        string // the step's load in words
 	guarded   bool   // being undecided is a pass, as [Guard] has it
+	partial   bool   // being proved is no pass, since some of what the SLO is about was not run
 	unbounded bool   // there is no upper bound
 }
 
@@ -90,6 +92,8 @@ func (c check) outcome(s *Step, conf float64, e evidence, unit string) Outcome {
 	o.Seen, o.Low = min(o.Seen, math.MaxFloat64), min(o.Low, math.MaxFloat64)
 	if s != nil {
 		o.Step, o.at = s.Name, s.Load.String()
+	} else {
+		o.partial = c.missing != ""
 	}
 	return o
 }
@@ -103,10 +107,14 @@ func (o *Outcome) sentence(subject string) {
 	o.Message = fmt.Sprintf("%s%s: %s, want %s: %s", subject, where, o.figures(), o.Want[strings.IndexAny(o.Want, "<>"):], o.said())
 }
 
-// said is the verdict with what it rests on. A guarded verdict is settled here.
+// said is the verdict with what it rests on. A guarded verdict is settled here,
+// and one on a part of what the SLO is about.
 func (o *Outcome) said() string {
 	if o.guarded && o.Verdict == Inconclusive && o.N > 0 {
 		o.Verdict, o.Guard = Pass, true
+	}
+	if o.partial && o.Verdict == Pass {
+		o.Verdict, o.Guard = NotRun, false
 	}
 	said := strings.ToUpper(string(o.Verdict))
 	if o.Guard {

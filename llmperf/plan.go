@@ -100,6 +100,7 @@ func (m *measurement) judgeBy(checks []check, j judge) {
 		}
 		return false
 	}
+	m.lost = func(complete []Step, from int) string { return lostBy(checks, complete, from, m.scenario, j) }
 }
 
 // checkScopes refuses SLOs that no step could answer.

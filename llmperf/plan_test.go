@@ -144,6 +144,9 @@ func TestPlanRefusesWhatCannotWork(t *testing.T) {
 		{"confidence of a coin", "half proves nothing", scenario(func(s *Scenario) { s.Confidence = 0.5 }), []string{"scenario.Confidence", "is 0.5", "between 0.5 and 1", "0.95"}},
 		{"certainty", "no sample gives it", scenario(func(s *Scenario) { s.Confidence = 1 }), []string{"scenario.Confidence", "is 1", "between 0.5 and 1", "0.95"}},
 		{"saturation ratio of 1", "the baseline itself would be saturated", scenario(func(s *Scenario) { s.SaturationRatio = 1 }), []string{"scenario.SaturationRatio", "is 1", "such as 2"}},
+		{"zero stop", "it says nothing", scenario(func(s *Scenario) { s.Stop = []Stop{WhenSaturated, {}} }), []string{"scenario.Stop[1]", "the zero Stop", "llmperf.WhenFailing(0.3)"}},
+		{"stop when failing in percent", "30 is 3,000 %", scenario(func(s *Scenario) { s.Stop = []Stop{WhenFailing(30)} }), []string{"scenario.Stop[0]", "WhenFailing(30)", "between 0 and 1", "0.3 for 30 %"}},
+		{"stop when anything fails", "one failure proves more than nothing", scenario(func(s *Scenario) { s.Stop = []Stop{WhenFailing(0)} }), []string{"WhenFailing(0)", "between 0 and 1"}},
 		{"saturation failures in percent", "1 is 100 %", scenario(func(s *Scenario) { s.SaturationFailures = 1 }), []string{"scenario.SaturationFailures", "is 1", "0.01 for 1 %"}},
 	}
 	for _, tt := range tests {
@@ -168,6 +171,7 @@ func TestPlanRefusesNaN(t *testing.T) {
 		"scenario.Confidence":         func(s *Scenario) { s.Confidence = nan },
 		"scenario.SaturationRatio":    func(s *Scenario) { s.SaturationRatio = nan },
 		"scenario.SaturationFailures": func(s *Scenario) { s.SaturationFailures = nan },
+		"scenario.Stop":               func(s *Scenario) { s.Stop = []Stop{WhenFailing(nan)} },
 	} {
 		t.Run(field, func(t *testing.T) {
 			s, slos := sound()

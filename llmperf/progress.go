@@ -81,10 +81,12 @@ func stepAttrs(t *testing.T, s *Step) {
 
 // table is the run's steps and what saturation was found, as text.
 func table(r *Result) string {
-	if len(r.Steps) == 0 {
-		return "no step was measured\n"
-	}
 	var text strings.Builder
+	if len(r.Steps) == 0 {
+		fmt.Fprintln(&text, "no step was measured")
+		endTable(&text, r)
+		return text.String()
+	}
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "step\trequests\tfailed\trps\tp50\tp95\tp99\tmax\tTTFT p95\tITL p95\ttokens/s\tp99/p50\tin flight\t")
 	row := func(name string, s *Stats) {
@@ -123,5 +125,13 @@ func table(r *Result) string {
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(&text, "note: %s\n", warning)
 	}
+	endTable(&text, r)
 	return text.String()
+}
+
+// endTable adds how the run ended, if early.
+func endTable(text *strings.Builder, r *Result) {
+	if line := r.endLine(); line != "" {
+		fmt.Fprintln(text, line)
+	}
 }

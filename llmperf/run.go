@@ -29,6 +29,9 @@ const deadlineMargin = 10 * time.Second
 // out as test attributes, and result.json into the test's artifact directory
 // and into the folder that the environment variable LLMPERF_OUT names.
 //
+// What was not run, since the run ended early by a [Stop] or an error, is
+// skipped.
+//
 // A scenario or SLO that cannot work fails the test before any load. A run that
 // is aborted fails the test too, after reporting what was measured.
 func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
@@ -82,6 +85,7 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 		}
 	}
 	res := <-results
+	outcomes = append(outcomes, reportNotRun(t, res, checks)...)
 	conclude(t, res, append(outcomes, reportRun(t, res, checks, j)...))
 	return res
 }
@@ -103,7 +107,7 @@ func prepareOutput(t *testing.T) {
 // fail that says so.
 func (r *Result) Check(slos ...SLO) []Outcome {
 	checks := uniqueNames(SLOs(slos).checks())
-	j := newJudge(r.scenario, len(r.Steps))
+	j := newJudge(r.scenario, len(r.Steps)+len(r.NotRun))
 	var outcomes []Outcome
 	for i := range r.Steps {
 		for _, c := range checks {
@@ -112,8 +116,9 @@ func (r *Result) Check(slos ...SLO) []Outcome {
 			}
 		}
 	}
+	outcomes = append(outcomes, r.stepsNotRun(checks)...)
 	for _, c := range checks {
-		if c.run != nil || c.err != nil || len(r.inScope(c)) == 0 {
+		if c.run != nil || c.err != nil || len(r.inScope(c)) == 0 && r.missing(c) == "" {
 			outcomes = append(outcomes, judgeRun(c, r, j))
 		}
 	}
@@ -165,23 +170,30 @@ func (c check) about(o Outcome) Outcome {
 
 func judgeRun(c check, r *Result, j judge) Outcome {
 	steps := r.inScope(c)
+	c.missing = r.missing(c)
 	switch {
 	case c.err != nil:
 		return refused(c, "", c.err.Error())
+	case len(steps) == 0 && c.missing != "":
+		return r.nothingRun(c)
 	case len(r.Steps) == 0:
 		return refused(c, "", "no step was measured")
 	case len(steps) == 0 && c.falls:
 		return refused(c, "", "no step fell back to a load that there was before")
 	case len(steps) == 0:
 		return refused(c, "", fmt.Sprintf("no step in its scope, of at most %v, was measured", c.scope))
-	case c.reach != loadLimit{} && r.reached(c.reach.open) < c.reach.level:
+	case c.reach != loadLimit{} && r.reached(c.reach.open) < c.reach.level && c.missing == "":
 		return refused(c, "", fmt.Sprintf("no step was loaded to %v; the highest had %s", c.reach, number(r.reached(c.reach.open))))
 	}
 	held := 0
 	for i := range steps {
 		held += steps[i].Arrivals.Held
 	}
-	return c.about(c.run(c, r, steps, j).unless(held))
+	o := c.about(c.run(c, r, steps, j).unless(held))
+	if c.missing != "" && o.Verdict != Fail {
+		o.more(fmt.Sprintf("not run: %s; the run was %s", c.missing, r.ended()))
+	}
+	return o
 }
 
 // reached is the highest load of any step.
@@ -225,11 +237,11 @@ func reportStep(t *testing.T, s *Step, checks []check, j judge, strictness Stric
 func reportRun(t *testing.T, res *Result, checks []check, j judge) []Outcome {
 	t.Helper()
 	var outcomes []Outcome
-	if len(res.Steps) == 0 {
+	if len(res.Steps) == 0 && len(res.NotRun) == 0 {
 		return nil
 	}
 	for _, c := range checks {
-		if c.run != nil || len(res.inScope(c)) == 0 {
+		if c.run != nil || len(res.inScope(c)) == 0 && res.missing(c) == "" {
 			o := judgeRun(c, res, j)
 			outcomes = append(outcomes, o)
 			reportOutcome(t, o, res.scenario.Strictness)
@@ -252,9 +264,9 @@ func reportOutcome(t *testing.T, o Outcome, strictness Strictness) {
 		t.Attr("llmperf.n_effective", fmt.Sprint(o.Effective))
 		t.Attr("llmperf.confidence", fmt.Sprint(o.Confidence))
 		switch {
-		case o.Verdict == Fail, o.Verdict == Inconclusive && strictness == FailInconclusive:
+		case o.Verdict == Fail, (o.Verdict == Inconclusive || o.Verdict == NotRun) && strictness == FailInconclusive:
 			t.Fail()
-		case o.Verdict == Inconclusive && strictness == SkipInconclusive:
+		case o.Verdict == Inconclusive && strictness == SkipInconclusive, o.Verdict == NotRun:
 			t.SkipNow()
 		}
 	})
@@ -267,6 +279,9 @@ func conclude(t *testing.T, res *Result, outcomes []Outcome) {
 	summary := summarize(outcomes)
 	t.Log(summary)
 	t.Attr("llmperf.verdicts", summary)
+	if res.Stopped != "" {
+		t.Attr("llmperf.stopped", res.Stopped)
+	}
 	fmt.Fprint(t.Output(), table(res))
 	for _, dir := range []string{t.ArtifactDir(), os.Getenv("LLMPERF_OUT")} {
 		if dir == "" {
@@ -279,7 +294,7 @@ func conclude(t *testing.T, res *Result, outcomes []Outcome) {
 		}
 		t.Attr("llmperf.result", path)
 	}
-	if err := appendStepSummary(res.Name, outcomes); err != nil {
+	if err := appendStepSummary(res); err != nil {
 		t.Errorf("llmperf: %v", err)
 	}
 	switch {
@@ -302,6 +317,9 @@ func summarize(outcomes []Outcome) string {
 		}
 	}
 	text := fmt.Sprintf("%d verdicts: %d pass, %d fail, %d inconclusive", len(outcomes), counts[Pass], counts[Fail], counts[Inconclusive])
+	if n := counts[NotRun]; n > 0 {
+		text += fmt.Sprintf(", %d not run", n)
+	}
 	const most = 10
 	if len(open) > most {
 		open = append(open[:most], fmt.Sprintf("and %d more", len(open)-most))

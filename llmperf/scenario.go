@@ -44,6 +44,8 @@ type Scenario struct {
 	// confidence, so each look takes a third of the error that Confidence allows.
 	HoldUntilDecided bool
 
+	Stop []Stop // when to end the run before its profile does; default never
+
 	// A step is saturated if its p95 is proved to exceed SaturationRatio times the
 	// baseline's, or its failure rate to exceed SaturationFailures.
 	SaturationRatio    float64 // default 2
@@ -128,7 +130,8 @@ func (s Scenario) validate() error {
 	if !(s.SaturationFailures > 0 && s.SaturationFailures < 1) {
 		wrong("scenario.SaturationFailures is %v: want a share between 0 and 1, such as 0.01 for 1 %%", s.SaturationFailures)
 	}
-	if len(errs) == 0 {
+	errs = append(errs, validateStops(s.Stop))
+	if errors.Join(errs...) == nil {
 		errs = append(errs, s.checkPrompts())
 	}
 	return errors.Join(errs...)

@@ -86,6 +86,7 @@ func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Res
 	for i := range res.Steps {
 		outcomes = append(outcomes, reportStep(t, &res.Steps[i], checks, j, res.scenario.Strictness)...)
 	}
+	outcomes = append(outcomes, reportNotRun(t, res, checks)...)
 	conclude(t, res, append(outcomes, reportRun(t, res, checks, j)...))
 	if sim.stuck != nil && res.Aborted == "" {
 		t.Errorf("llmperf: the load is over, and the simulation cannot end: %v", sim.stuck)

@@ -108,6 +108,9 @@ type check struct {
 	step func(check, *Step, judge) Outcome
 	run  func(check, *Result, []Step, judge) Outcome
 
+	failsForGood bool   // run: what the first steps refute is refuted
+	missing      string // run: what the check is about and was not run; "" for nothing
+
 	// The fewest requests with which a verdict can be a pass: of each step, and of
 	// all steps in scope together. nil for none.
 	leastStep, leastRun func(judge) int

@@ -7,17 +7,21 @@ import (
 )
 
 // appendStepSummary tells the step summary of GitHub Actions, if there is one,
-// which verdicts are undecided: the log of a test that passed does not show.
-func appendStepSummary(test string, outcomes []Outcome) error {
+// which verdicts are undecided and what was not run: the log of a test that passed
+// does not show.
+func appendStepSummary(r *Result) error {
 	path := os.Getenv("GITHUB_STEP_SUMMARY")
 	if path == "" {
 		return nil
 	}
 	var text strings.Builder
-	for i := range outcomes {
-		if outcomes[i].Verdict == Inconclusive {
-			fmt.Fprintf(&text, "- `%s/%s` is undecided: %s\n", test, outcomes[i].path(), outcomes[i].Message)
+	for i := range r.Outcomes {
+		if o := &r.Outcomes[i]; o.Verdict == Inconclusive {
+			fmt.Fprintf(&text, "- `%s/%s` is undecided: %s\n", r.Name, o.path(), o.Message)
 		}
+	}
+	if line := r.endLine(); line != "" {
+		fmt.Fprintf(&text, "- `%s` was %s\n", r.Name, line)
 	}
 	if text.Len() == 0 {
 		return nil

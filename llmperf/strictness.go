@@ -7,7 +7,9 @@ import (
 
 // A Strictness says what an SLO that the evidence leaves undecided does to its
 // subtest. The environment variable LLMPERF_INCONCLUSIVE, set to skip, fail or
-// pass, overrides a scenario's: a nightly run sets it to fail.
+// pass, overrides a scenario's: a nightly run sets it to fail. An SLO that was not
+// run to its end, and has verdict [NotRun], fails under FailInconclusive, and is
+// skipped under the others.
 type Strictness string
 
 // The strictnesses.

@@ -119,12 +119,18 @@ func (c *Crowd) InFlight() int {
 // HomeBefore reports whether every request sent, or due, before t has come home,
 // its sample published. It is to be asked after t.
 func (c *Crowd) HomeBefore(t time.Duration) bool {
-	if c.arrivals != nil && c.arrivals.next.Load() < int64(t) {
+	if c.Waiting(t) {
 		return false
 	}
 	home := true
 	c.each(func(s *sender) { home = home && s.sending.Load() >= int64(t) })
 	return home
+}
+
+// Waiting reports whether requests of an open loop that were due before t have
+// not been sent.
+func (c *Crowd) Waiting(t time.Duration) bool {
+	return c.arrivals != nil && c.arrivals.next.Load() < int64(t)
 }
 
 // Pending visits the requests in flight.
