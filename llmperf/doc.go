@@ -171,19 +171,22 @@
 // each proves and what cannot run in virtual time is at [Simulate]. [Measure]
 // runs in whatever time it is called in.
 //
-// # Stopping early
+// # Stopping early and budgets
 //
 // A run that has told what it can need not go on. [Scenario].Stop ends it where
 // the service saturates ([WhenSaturated], with one more step for the picture),
 // where too much fails ([WhenFailing], within a step), or where an SLO has failed
-// for good ([WhenLost]).
+// for good ([WhenLost]). [Scenario].Budget ends it before more requests are sent,
+// or more tokens or money spent, than one wants to give; a [Price] says what
+// tokens cost, and [Result].Spent what the run took.
 //
-// That does not fail the test. What was planned and then not run, as after an abort,
+// Neither fails the test. What was planned and then not run, as after an abort,
 // is skipped as not run, and never passes: the steps with all their SLOs, and
 // each SLO over several steps that those which were run do not refute. The last
-// line of the run says what is missing, as in examples/chat with WhenSaturated:
+// lines of the run say what is missing, as in examples/chat with WhenSaturated:
 //
 //	stopped after users=90: saturated at 80 users (proved to cope at 70 users and not to at 80); not run: users=100
+//	spent: 8,407 requests, 200,448 prompt tokens, 830,971 output tokens
 //
 // # Results
 //

@@ -17,6 +17,7 @@ func (m *measurement) behaviour() load.Config {
 		Limit:     s.MaxInFlight,
 		Patience:  m.patience(),
 		Unsent:    m.unsent,
+		May:       m.may(),
 	}
 }
 

@@ -67,3 +67,48 @@ func ExampleWhenLost() {
 	fmt.Println(err)
 	// Output: llmperf: scenario.Stop has WhenLost, and Measure knows no SLOs: use llmperf.Run or llmperf.Simulate, or another Stop
 }
+
+// A budget of requests is kept exactly. What it left undone does not pass.
+func ExampleBudget() {
+	scenario := moment
+	scenario.Profile = llmperf.StepProfile{StepUsers: 4, StepTime: time.Second, MaxUsers: 8}
+	scenario.Budget = llmperf.Budget{Requests: 300}
+	res, err := llmperf.Measure(context.Background(), scenario)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(res.Spent.Requests, "requests were sent:", res.Stopped)
+	for _, o := range res.Check(llmperf.FailureRateBelow(0.1)) {
+		fmt.Println(o.Name, o.Step, o.Verdict)
+	}
+	// Output:
+	// 300 requests were sent: the budget of 300 requests is spent
+	// failure_rate users=4 pass
+	// failure_rate users=8 not run
+	// failure_rate  not run
+}
+
+// A budget may be one of money: here, of 5 cents.
+func ExamplePrice() {
+	scenario := moment
+	scenario.Price = llmperf.Price{Input: 3, Output: 15}
+	scenario.Budget = llmperf.Budget{Cost: 0.05}
+	res, err := llmperf.Measure(context.Background(), scenario)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cost := float64(res.Spent.PromptTokens)*3/1e6 + float64(res.Spent.OutputTokens)*15/1e6
+	fmt.Println("within the budget:", res.Spent.Cost <= 0.05)
+	fmt.Println("as reckoned by hand:", fmt.Sprintf("%.6f", res.Spent.Cost) == fmt.Sprintf("%.6f", cost))
+	// Output:
+	// within the budget: true
+	// as reckoned by hand: true
+}
+
+// What a run takes is counted without a budget too.
+func ExampleSpending() {
+	fmt.Println(llmperf.Spending{Requests: 1500, PromptTokens: 90_000, CachedTokens: 30_000, OutputTokens: 150_000, Cost: 2.52})
+	// Output: 1,500 requests, 90,000 prompt tokens (30,000 of them cached), 150,000 output tokens, at a cost of 2.52
+}

@@ -74,7 +74,7 @@ func (m *measurement) measureUntil(ctx context.Context, step *stepRun, until tim
 	if m.wait(ctx, until) {
 		return true
 	}
-	step.extend(max(min(until, m.clock.Now()), step.From))
+	step.extend(max(min(until, m.loadEnded()), step.From))
 	return false
 }
 

@@ -84,6 +84,8 @@ type measurement struct {
 	counts   struct{ requests, failed int }
 	aborted  string
 
+	gate   *gate // what users ask before they send; nil without a budget
+	spent  Spending
 	stop   string // why the run stops before its profile does; "" while it does not
 	looked int    // steps[:looked] were looked at by stops, with all that there is to see
 }
@@ -110,7 +112,7 @@ func newMeasurement(s Scenario, report func(event)) *measurement {
 		scenario: s, report: report,
 		vain: func(*Step) error { return nil }, undecided: func(*Step) bool { return false }, beat: func() {},
 		lost:  func([]Step, int) string { return "" },
-		users: map[int32]*tally{}, viewer: newViewer(),
+		users: map[int32]*tally{}, viewer: newViewer(), gate: newGate(s),
 	}
 }
 
@@ -306,6 +308,7 @@ func (m *measurement) newSender(r *record.Recorder) func(context.Context, load.R
 		ctx, cancel := context.WithTimeout(ctx, q.Sent+m.patience()-m.clock.Now())
 		defer cancel()
 		c.begin(q)
+		defer m.settle(&c.sample)
 		returned := false
 		defer func() {
 			if !returned { // and it takes the user with it
@@ -362,6 +365,7 @@ func (m *measurement) collect() { m.crowd.Drain(m.file) }
 
 // file puts a sample where it belongs.
 func (m *measurement) file(s *record.Sample) {
+	m.spent.add(s)
 	sent := time.Duration(s.Sent)
 	warming := m.warmup != nil && sent < m.warmup.until
 	if warming && s.Class == record.Unfinished {
@@ -481,8 +485,9 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 	res := &Result{
 		Schema: SchemaVersion, Target: fmt.Sprint(nameOf(m.scenario.Target)), Seed: m.scenario.Seed,
 		Started: m.clock.Start().UTC().Round(0), Aborted: m.aborted, Elapsed: max(elapsed, m.clock.Now()),
-		Timeline: m.timeline, scenario: m.scenario, Stopped: m.stop, NotRun: m.notRun(),
+		Timeline: m.timeline, scenario: m.scenario, Stopped: m.stop, NotRun: m.notRun(), Spent: m.spent,
 	}
+	res.Spent.Cost = m.scenario.Price.of(res.Spent)
 	if m.digest != nil {
 		res.Virtual, res.Digest = true, m.digest.String()
 	}
@@ -501,6 +506,9 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 	res.Growth, res.Plateau = growthOf(res.Steps, m.scenario), throughputPlateau(res.Steps)
 	res.Health = healthOf(res, m.scenario.Confidence)
 	res.Warnings = warningsOf(m.steps, m.scenario)
+	if note, _ := overdraft(m.scenario); note != "" {
+		res.Warnings = append([]string{note}, res.Warnings...)
+	}
 	return res
 }
 

@@ -43,7 +43,8 @@ func refuse(s Scenario, checks []check, deadline time.Time) error {
 	if err := checkScopes(steps, checks); err != nil {
 		return err
 	}
-	return errors.Join(checkDeadline(s, steps, deadline), enough(s, steps, checks, s.ExpectedLatency))
+	_, err := overdraft(s)
+	return errors.Join(err, checkDeadline(s, steps, deadline), enough(s, steps, checks, s.ExpectedLatency))
 }
 
 // An asker is a target that says what it asks.

@@ -147,6 +147,14 @@ func TestPlanRefusesWhatCannotWork(t *testing.T) {
 		{"zero stop", "it says nothing", scenario(func(s *Scenario) { s.Stop = []Stop{WhenSaturated, {}} }), []string{"scenario.Stop[1]", "the zero Stop", "llmperf.WhenFailing(0.3)"}},
 		{"stop when failing in percent", "30 is 3,000 %", scenario(func(s *Scenario) { s.Stop = []Stop{WhenFailing(30)} }), []string{"scenario.Stop[0]", "WhenFailing(30)", "between 0 and 1", "0.3 for 30 %"}},
 		{"stop when anything fails", "one failure proves more than nothing", scenario(func(s *Scenario) { s.Stop = []Stop{WhenFailing(0)} }), []string{"WhenFailing(0)", "between 0 and 1"}},
+		{"negative budget of requests", "less than none can't be sent", scenario(func(s *Scenario) { s.Budget.Requests = -5 }), []string{"scenario.Budget.Requests", "is -5", "0 for no limit"}},
+		{"negative budget of tokens", "less than none can't be had", scenario(func(s *Scenario) { s.Budget.Tokens = -5 }), []string{"scenario.Budget.Tokens", "is -5", "0 for no limit"}},
+		{"budget of less than a request", "the first would not be sent", scenario(func(s *Scenario) { s.Budget.Tokens = 400 }), []string{"scenario.Budget.Tokens", "is 400", "not even the first request", "reckoned with 1,000", "MaxTokens"}},
+		{"cost without price", "nobody knows what anything costs", scenario(func(s *Scenario) { s.Budget.Cost = 5 }), []string{"scenario.Budget.Cost", "is 5", "scenario.Price is not set", "llmperf.Price{Input"}},
+		{"cost of less than a request", "the first would not be sent", scenario(func(s *Scenario) { s.Budget.Cost, s.Price.Output = 0.001, 15 }), []string{"scenario.Budget.Cost", "is 0.001", "reckoned with 1,000 tokens, for 0.0075"}},
+		{"negative cost", "nothing is that cheap", scenario(func(s *Scenario) { s.Budget.Cost, s.Price.Output = -1, 15 }), []string{"scenario.Budget.Cost", "is -1", "0 for no limit"}},
+		{"negative price", "nobody pays for being asked", scenario(func(s *Scenario) { s.Price.CachedInput = -1 }), []string{"scenario.Price.CachedInput", "is -1", "a million tokens"}},
+		{"budget of the warm-up", "no step would be measured", scenario(func(s *Scenario) { s.Budget.Requests, s.ExpectedLatency = 200, time.Second }), []string{"scenario.Budget.Requests", "is 200", "about 230 requests", "raise it", "scenario.Warmup"}},
 		{"saturation failures in percent", "1 is 100 %", scenario(func(s *Scenario) { s.SaturationFailures = 1 }), []string{"scenario.SaturationFailures", "is 1", "0.01 for 1 %"}},
 	}
 	for _, tt := range tests {
@@ -172,6 +180,8 @@ func TestPlanRefusesNaN(t *testing.T) {
 		"scenario.SaturationRatio":    func(s *Scenario) { s.SaturationRatio = nan },
 		"scenario.SaturationFailures": func(s *Scenario) { s.SaturationFailures = nan },
 		"scenario.Stop":               func(s *Scenario) { s.Stop = []Stop{WhenFailing(nan)} },
+		"scenario.Budget.Cost":        func(s *Scenario) { s.Budget.Cost, s.Price.Input = nan, 1 },
+		"scenario.Price.Input":        func(s *Scenario) { s.Price.Input = nan },
 	} {
 		t.Run(field, func(t *testing.T) {
 			s, slos := sound()

@@ -129,9 +129,10 @@ func table(r *Result) string {
 	return text.String()
 }
 
-// endTable adds how the run ended, if early.
+// endTable adds how the run ended, if early, and what it took.
 func endTable(text *strings.Builder, r *Result) {
 	if line := r.endLine(); line != "" {
 		fmt.Fprintln(text, line)
 	}
+	fmt.Fprintf(text, "spent: %v\n", r.Spent)
 }

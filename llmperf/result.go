@@ -19,7 +19,7 @@ type Result struct {
 	Seed    uint64    `json:"seed"`              // the scenario's
 	Started time.Time `json:"started"`           // when the load began
 	Aborted string    `json:"aborted,omitempty"` // what went wrong, so that the run ended before its profile did; "" if nothing did
-	Stopped string    `json:"stopped,omitempty"` // why it stopped before that on purpose: a Stop of the scenario; "" if it did not
+	Stopped string    `json:"stopped,omitempty"` // why it stopped before that on purpose: a Stop of the scenario, or its Budget; "" if it did not
 
 	Virtual bool   `json:"virtual,omitempty"` // the run was simulated: its times are virtual
 	Digest  string `json:"digest,omitempty"`  // of everything measured of every request, the warm-up's included; of a simulated run. Runs with the same digest are the same
@@ -28,6 +28,7 @@ type Result struct {
 	Warmup  Stats         `json:"warmup"`            // what the warm-up saw; part of no verdict
 	Steps   []Step        `json:"steps"`             // in the order they were run
 	NotRun  []Load        `json:"not_run,omitempty"` // planned, and not run since the run ended early, each with the step's name; nil if the profile decides as it goes
+	Spent   Spending      `json:"spent"`             // by all requests, measured or not
 	Total   Stats         `json:"total"`             // all steps' measured requests together
 	Targets []TargetStats `json:"targets,omitempty"` // the same by target, of a Mix
 

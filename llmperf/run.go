@@ -29,8 +29,8 @@ const deadlineMargin = 10 * time.Second
 // out as test attributes, and result.json into the test's artifact directory
 // and into the folder that the environment variable LLMPERF_OUT names.
 //
-// What was not run, since the run ended early by a [Stop] or an error, is
-// skipped.
+// What was not run, since the run ended early by a [Stop], its [Budget] or an
+// error, is skipped.
 //
 // A scenario or SLO that cannot work fails the test before any load. A run that
 // is aborted fails the test too, after reporting what was measured.
@@ -49,6 +49,7 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 		t.Fatalf("llmperf: nothing was sent, since this cannot work:\n%s", indent(err))
 	}
 	prepareOutput(t)
+	logOpening(t, s)
 
 	ctx, cancel := t.Context(), func() {}
 	if limited {
@@ -98,6 +99,14 @@ func prepareOutput(t *testing.T) {
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			t.Fatalf("llmperf: LLMPERF_OUT: %v", err)
 		}
+	}
+}
+
+// logOpening says what is to be known of a run before anything else.
+func logOpening(t *testing.T, s Scenario) {
+	t.Helper()
+	if note, _ := overdraft(s); note != "" {
+		t.Log(note)
 	}
 }
 
@@ -279,6 +288,7 @@ func conclude(t *testing.T, res *Result, outcomes []Outcome) {
 	summary := summarize(outcomes)
 	t.Log(summary)
 	t.Attr("llmperf.verdicts", summary)
+	t.Attr("llmperf.spent", res.Spent.String())
 	if res.Stopped != "" {
 		t.Attr("llmperf.stopped", res.Stopped)
 	}

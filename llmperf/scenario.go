@@ -44,7 +44,9 @@ type Scenario struct {
 	// confidence, so each look takes a third of the error that Confidence allows.
 	HoldUntilDecided bool
 
-	Stop []Stop // when to end the run before its profile does; default never
+	Stop   []Stop // when to end the run before its profile does; default never
+	Budget Budget // what the run may take of the target; default no limit
+	Price  Price  // of tokens, for Result.Spent and Budget.Cost
 
 	// A step is saturated if its p95 is proved to exceed SaturationRatio times the
 	// baseline's, or its failure rate to exceed SaturationFailures.
@@ -130,7 +132,7 @@ func (s Scenario) validate() error {
 	if !(s.SaturationFailures > 0 && s.SaturationFailures < 1) {
 		wrong("scenario.SaturationFailures is %v: want a share between 0 and 1, such as 0.01 for 1 %%", s.SaturationFailures)
 	}
-	errs = append(errs, validateStops(s.Stop))
+	errs = append(errs, validateStops(s.Stop), s.Budget.validate(s.Price, s.Target))
 	if errors.Join(errs...) == nil {
 		errs = append(errs, s.checkPrompts())
 	}

@@ -80,6 +80,7 @@ func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Res
 	}
 
 	res := sim.result
+	logOpening(t, res.scenario)
 	t.Logf("simulated %v of load in %.2g s, digest %s", res.Elapsed.Round(time.Second), time.Since(begin).Seconds(), res.Digest)
 	j := newJudge(res.scenario, plannedSteps(res.scenario.Profile))
 	var outcomes []Outcome
@@ -180,6 +181,11 @@ func (sim *simulation) giveUp(t *testing.T) {
 	}
 	stopped := newMeasurement(sim.m.scenario, nil)
 	stopped.clock, stopped.steps = sim.m.clock, sim.steps
+	for _, step := range sim.steps {
+		for i := range step.bucket.samples {
+			stopped.spent.add(&step.bucket.samples[i])
+		}
+	}
 	stopped.abort("the simulation cannot go on: %v", sim.stuck)
 	sim.result = stopped.result(sim.steps[len(sim.steps)-1].Until)
 	sim.result.Virtual = true

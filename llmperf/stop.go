@@ -109,6 +109,9 @@ func validateWithoutSLOs(stops []Stop) error {
 // stopEarly reports whether the run is to stop here, within a step or between two
 // of them, and notes why.
 func (m *measurement) stopEarly(between bool) bool {
+	if m.overBudget() {
+		return true
+	}
 	for _, s := range m.scenario.Stop {
 		switch {
 		case s.kind == stopFailing:

@@ -74,6 +74,7 @@ func TestARunStopsOnceTheServiceSaturates(t *testing.T) {
 	for i, s := range res.Steps[:3] {
 		assert.Equal(t, whole.Steps[i].Stats, s.Stats, "up to where it stops it is the same run")
 	}
+	assert.Equal(t, res.Spent, run(llmperf.WhenSaturated).Spent)
 }
 
 func TestARunThatHasNothingLeftToRunDoesNotStop(t *testing.T) {
@@ -268,6 +269,7 @@ func TestWhatWasNotRunIsReportedAsThat(t *testing.T) {
 	}
 	assert.NotContains(t, out, "TestSubject/users=42/latency_p95", "it is out of the SLO's scope")
 	assert.Regexp(t, `: 14 verdicts: 9 pass, 0 fail, 0 inconclusive, 5 not run\n`, out)
+	assert.Regexp(t, `(?m)^ +spent: [\d,]+ requests, [\d,]+ prompt tokens, [\d,]+ output tokens$`, out)
 
 	data, err := os.ReadFile(filepath.Join(dir, "TestSubject", "result.json"))
 	require.NoError(t, err)

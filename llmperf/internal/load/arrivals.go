@@ -88,6 +88,12 @@ func (a *arrivals) run() {
 		w := a.worker(timer, &q)
 		last, behind = q.Sent, behind || q.Held
 		switch {
+		case w != nil && !a.crowd.may():
+			a.release(w)
+			a.crowd.cfg.Unsent(a.recorder, q, true)
+			a.cutOff(i+1, last)
+			a.next.Store(idle)
+			return
 		case w != nil:
 			w.user.Store(int32(q.User))
 			w.sending.Store(int64(q.Sent))

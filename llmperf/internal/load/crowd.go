@@ -19,6 +19,10 @@ type Config struct {
 	// took so long.
 	Think func(u, n int, took time.Duration) time.Duration
 
+	// May, if it is set, is asked just before each request is sent. A user that may
+	// not leaves, and nobody arrives any more.
+	May func() bool
+
 	// What follows is for arrivals, which an open loop has.
 
 	// Gap is the time between the i-th arrival and the one before, as a multiple of
@@ -64,6 +68,9 @@ func NewCrowd(ctx context.Context, clock Clock, cfg Config) *Crowd {
 	ctx, kill := context.WithCancel(ctx)
 	return &Crowd{Clock: clock, cfg: cfg, ctx: ctx, kill: kill, quit: make(chan struct{})}
 }
+
+// may reports whether one more request may be sent.
+func (c *Crowd) may() bool { return c.cfg.May == nil || c.cfg.May() }
 
 // Resize makes the closed loop n users strong. New users begin one after the
 // other, evenly over the given time from now on, under numbers that no user had
