@@ -171,7 +171,7 @@
 // each proves and what cannot run in virtual time is at [Simulate]. [Measure]
 // runs in whatever time it is called in.
 //
-// # Stopping early and budgets
+// # Stopping early, budgets, -short
 //
 // A run that has told what it can need not go on. [Scenario].Stop ends it where
 // the service saturates ([WhenSaturated], with one more step for the picture),
@@ -187,6 +187,11 @@
 //
 //	stopped after users=90: saturated at 80 users (proved to cope at 70 users and not to at 80); not run: users=100
 //	spent: 8,407 requests, 200,448 prompt tokens, 830,971 output tokens
+//
+// Under go test -short, Run holds the warm-up and each step for a tenth of its
+// time, a second at least, and SLOs fail only on proof, as in [Guard]: enough to
+// see that a service and its capacity test work, in seconds. [Scenario].Short sets
+// another share, also for Simulate, which is whole otherwise.
 //
 // # Results
 //

@@ -11,13 +11,18 @@ func Guard(slos ...SLO) SLO { return guarded(slos) }
 type guarded []SLO
 
 func (g guarded) checks() []check {
-	all := SLOs(g).checks()
-	for i := range all {
-		all[i].guard = true
-		all[i].leastStep, all[i].leastRun = nil, nil
-	}
+	all := weakened(SLOs(g).checks())
 	if len(all) == 0 {
 		return []check{{name: "guard", err: errors.New("Guard() holds no SLO: give it at least one")}}
 	}
 	return all
+}
+
+// weakened are checks that only a refutation fails.
+func weakened(checks []check) []check {
+	for i := range checks {
+		checks[i].guard = true
+		checks[i].leastStep, checks[i].leastRun = nil, nil
+	}
+	return checks
 }

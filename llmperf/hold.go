@@ -37,7 +37,7 @@ func (m *measurement) hold(ctx context.Context, step *stepRun) (time.Duration, b
 		return step.Until, true
 	}
 	length, latest := step.Until-step.From, m.latest(ctx)
-	if len(m.steps) == 1 && m.more() {
+	if len(m.steps) == 1 && m.more() && !m.scenario.short {
 		for limit := min(step.From+baselineStretch*length, latest); step.bucket.succeeded() < baselineRequests && step.Until < limit; {
 			if !m.measureUntil(ctx, step, min(limit, step.Until+tick)) {
 				return m.clock.Now(), false

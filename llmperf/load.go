@@ -39,6 +39,7 @@ type Load struct {
 
 	shape  *shape  // the users from second to second, of a ShapeFunc
 	replay *replay // the requests one by one, of a Trace
+	whole  *Load   // what it was before it was shortened; nil if it was not
 }
 
 const (

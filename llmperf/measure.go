@@ -485,7 +485,7 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 	res := &Result{
 		Schema: SchemaVersion, Target: fmt.Sprint(nameOf(m.scenario.Target)), Seed: m.scenario.Seed,
 		Started: m.clock.Start().UTC().Round(0), Aborted: m.aborted, Elapsed: max(elapsed, m.clock.Now()),
-		Timeline: m.timeline, scenario: m.scenario, Stopped: m.stop, NotRun: m.notRun(), Spent: m.spent,
+		Timeline: m.timeline, scenario: m.scenario, Stopped: m.stop, NotRun: m.notRun(), Spent: m.spent, Short: m.scenario.short,
 	}
 	res.Spent.Cost = m.scenario.Price.of(res.Spent)
 	if m.digest != nil {

@@ -155,6 +155,7 @@ func TestPlanRefusesWhatCannotWork(t *testing.T) {
 		{"negative cost", "nothing is that cheap", scenario(func(s *Scenario) { s.Budget.Cost, s.Price.Output = -1, 15 }), []string{"scenario.Budget.Cost", "is -1", "0 for no limit"}},
 		{"negative price", "nobody pays for being asked", scenario(func(s *Scenario) { s.Price.CachedInput = -1 }), []string{"scenario.Price.CachedInput", "is -1", "a million tokens"}},
 		{"budget of the warm-up", "no step would be measured", scenario(func(s *Scenario) { s.Budget.Requests, s.ExpectedLatency = 200, time.Second }), []string{"scenario.Budget.Requests", "is 200", "about 230 requests", "raise it", "scenario.Warmup"}},
+		{"short by ten", "no run gets shorter by getting longer", scenario(func(s *Scenario) { s.Short = 10 }), []string{"scenario.Short", "is 10", "between 0 and 1", "such as 0.1"}},
 		{"saturation failures in percent", "1 is 100 %", scenario(func(s *Scenario) { s.SaturationFailures = 1 }), []string{"scenario.SaturationFailures", "is 1", "0.01 for 1 %"}},
 	}
 	for _, tt := range tests {
@@ -182,6 +183,7 @@ func TestPlanRefusesNaN(t *testing.T) {
 		"scenario.Stop":               func(s *Scenario) { s.Stop = []Stop{WhenFailing(nan)} },
 		"scenario.Budget.Cost":        func(s *Scenario) { s.Budget.Cost, s.Price.Input = nan, 1 },
 		"scenario.Price.Input":        func(s *Scenario) { s.Price.Input = nan },
+		"scenario.Short":              func(s *Scenario) { s.Short = nan },
 	} {
 		t.Run(field, func(t *testing.T) {
 			s, slos := sound()

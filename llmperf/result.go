@@ -28,6 +28,7 @@ type Result struct {
 	Warmup  Stats         `json:"warmup"`            // what the warm-up saw; part of no verdict
 	Steps   []Step        `json:"steps"`             // in the order they were run
 	NotRun  []Load        `json:"not_run,omitempty"` // planned, and not run since the run ended early, each with the step's name; nil if the profile decides as it goes
+	Short   bool          `json:"short,omitempty"`   // warm-up and steps were shortened, as under go test -short
 	Spent   Spending      `json:"spent"`             // by all requests, measured or not
 	Total   Stats         `json:"total"`             // all steps' measured requests together
 	Targets []TargetStats `json:"targets,omitempty"` // the same by target, of a Mix

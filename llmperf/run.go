@@ -29,8 +29,9 @@ const deadlineMargin = 10 * time.Second
 // out as test attributes, and result.json into the test's artifact directory
 // and into the folder that the environment variable LLMPERF_OUT names.
 //
-// What was not run, since the run ended early by a [Stop], its [Budget] or an
-// error, is skipped.
+// Under go test -short the run is shortened, as [Scenario].Short has it. What was
+// not run, since the run ended early by a [Stop], its [Budget] or an error, is
+// skipped.
 //
 // A scenario or SLO that cannot work fails the test before any load. A run that
 // is aborted fails the test too, after reporting what was measured.
@@ -40,6 +41,9 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 		t.Fatal("llmperf: Run needs real time and cannot run in a testing/synctest bubble: use llmperf.Simulate, or llmperf.Measure and Result.Check inside the bubble")
 	}
 	checks := uniqueNames(SLOs(slos).checks())
+	if testing.Short() {
+		s, checks = shorten(s, checks, orDefault(s.Short, defaultShort))
+	}
 	deadline, limited := t.Deadline()
 	if !limited {
 		deadline = time.Time{}
@@ -105,6 +109,11 @@ func prepareOutput(t *testing.T) {
 // logOpening says what is to be known of a run before anything else.
 func logOpening(t *testing.T, s Scenario) {
 	t.Helper()
+	if s.short {
+		t.Logf("go test -short: warm-up and steps are held for %s of their time, though at least %v, and SLOs fail only on proof",
+			percent(orDefault(s.Short, defaultShort)), shortest)
+		t.Attr("llmperf.short", "true")
+	}
 	if note, _ := overdraft(s); note != "" {
 		t.Log(note)
 	}

@@ -80,7 +80,13 @@ func runSubject(t *testing.T, name string, env ...string) string {
 // runSubjectWithin runs a subject under a -timeout of its own.
 func runSubjectWithin(t *testing.T, timeout time.Duration, name string, env ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSubject$", "-test.v", "-test.timeout="+timeout.String())
+	return runSubjectWith(t, []string{"-test.timeout=" + timeout.String()}, name, env...)
+}
+
+// runSubjectWith runs a subject with flags of its own.
+func runSubjectWith(t *testing.T, flags []string, name string, env ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append(flags, "-test.run=^TestSubject$", "-test.v")...)
 	cmd.Env = append(append(os.Environ(), "LLMPERF_SUBJECT="+name), env...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError

@@ -48,10 +48,19 @@ type Scenario struct {
 	Budget Budget // what the run may take of the target; default no limit
 	Price  Price  // of tokens, for Result.Spent and Budget.Cost
 
+	// Short is the share of their time for which Run holds the warm-up and every
+	// step under go test -short; default 0.1, and 1 leaves them as they are. None
+	// gets shorter than a second by it, and SLOs weaken to Guard. Simulate, which
+	// takes no time, goes by it only where it is set; Measure never does. Where
+	// answers are slow, set more than a tenth: a step needs requests.
+	Short float64
+
 	// A step is saturated if its p95 is proved to exceed SaturationRatio times the
 	// baseline's, or its failure rate to exceed SaturationFailures.
 	SaturationRatio    float64 // default 2
 	SaturationFailures float64 // default 0.01
+
+	short bool // it was shortened
 }
 
 // withDefaults returns the scenario with every unset field filled in.
@@ -131,6 +140,9 @@ func (s Scenario) validate() error {
 	}
 	if !(s.SaturationFailures > 0 && s.SaturationFailures < 1) {
 		wrong("scenario.SaturationFailures is %v: want a share between 0 and 1, such as 0.01 for 1 %%", s.SaturationFailures)
+	}
+	if s.Short != 0 && !(s.Short > 0 && s.Short <= 1) {
+		wrong("scenario.Short is %v: want a share of the time between 0 and 1, such as 0.1, or 1 for all of it", s.Short)
 	}
 	errs = append(errs, validateStops(s.Stop), s.Budget.validate(s.Price, s.Target))
 	if errors.Join(errs...) == nil {

@@ -79,7 +79,7 @@ func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Res
 		}
 	}
 
-	res := sim.result
+	res, checks := sim.result, sim.checks
 	logOpening(t, res.scenario)
 	t.Logf("simulated %v of load in %.2g s, digest %s", res.Elapsed.Round(time.Second), time.Since(begin).Seconds(), res.Digest)
 	j := newJudge(res.scenario, plannedSteps(res.scenario.Profile))
@@ -102,6 +102,7 @@ type simulation struct {
 	mu      sync.Mutex // what follows is written inside the bubble and read outside while it runs
 	m       *measurement
 	refused error // what is wrong with the scenario
+	checks  []check
 	last    *progress
 	steps   []*stepRun // complete
 	result  *Result
@@ -126,12 +127,16 @@ func simulate(t *testing.T, setup func(t *testing.T) Scenario, checks []check) *
 			fmt.Fprintln(t.Output(), sim.last.line(sim.m.scenario))
 		}
 	}}, func(t *testing.T, beat func()) {
-		s, err := plan(setup(t), checks, time.Time{})
+		s, checks := setup(t), checks
+		if testing.Short() && s.Short != 0 {
+			s, checks = shorten(s, checks, s.Short)
+		}
+		s, err := plan(s, checks, time.Time{})
 		m := newMeasurement(s, sim.note)
 		m.beat, m.digest, m.keepLog = beat, new(digest), os.Getenv("LLMPERF_TWICE") != ""
 		refused := errors.Join(err, planVirtual(s))
 		sim.mu.Lock()
-		sim.m, sim.refused = m, refused
+		sim.m, sim.refused, sim.checks = m, refused, checks
 		sim.mu.Unlock()
 		if refused != nil {
 			return
