@@ -90,6 +90,8 @@ func TestSeriesOfOddValuesGiveNumbers(t *testing.T) {
 		}
 		at, _ := stats.Plateau(series, series)
 		require.False(t, math.IsNaN(at), "%v", series)
+		x := curve(len(series), func(i int) float64 { return float64(i) })
+		require.False(t, math.IsNaN(stats.Crossing(x, mapped(series, math.Log), nil)), "%v", series)
 
 		observations := make([]stats.Observation, len(series))
 		for i, v := range series {
