@@ -37,26 +37,52 @@ const deadlineMargin = 10 * time.Second
 // is aborted fails the test too, after reporting what was measured.
 func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 	t.Helper()
-	if bubble.Inside() {
-		t.Fatal("llmperf: Run needs real time and cannot run in a testing/synctest bubble: use llmperf.Simulate, or llmperf.Measure and Result.Check inside the bubble")
-	}
+	needRealTime(t, "Run", "llmperf.Simulate, or llmperf.Measure and Result.Check inside the bubble")
 	checks := uniqueNames(SLOs(slos).checks())
 	if testing.Short() {
 		s, checks = shorten(s, checks, orDefault(s.Short, defaultShort))
 	}
-	deadline, limited := t.Deadline()
-	if !limited {
-		deadline = time.Time{}
-	}
-	s, err := plan(s, checks, deadline)
+	s, err := plan(s, checks, deadlineOf(t))
 	if err != nil {
 		t.Fatalf("llmperf: nothing was sent, since this cannot work:\n%s", indent(err))
 	}
 	prepareOutput(t)
 	logOpening(t, s)
+	j := newJudge(s, plannedSteps(s.Profile))
+	var outcomes []Outcome
+	res := live(t, s, func(m *measurement) { m.judgeBy(checks, j) }, func(step *Step) {
+		t.Helper()
+		outcomes = append(outcomes, reportStep(t, step, checks, j, s.Strictness)...)
+	})
+	outcomes = append(outcomes, reportNotRun(t, res, checks)...)
+	conclude(t, res, append(outcomes, reportRun(t, res, checks, j)...))
+	return res
+}
 
+// needRealTime ends a test that calls what in a bubble.
+func needRealTime(t *testing.T, what, instead string) {
+	t.Helper()
+	if bubble.Inside() {
+		t.Fatalf("llmperf: %s needs real time and cannot run in a testing/synctest bubble: use %s", what, instead)
+	}
+}
+
+// deadlineOf is the test's deadline, or zero if it has none.
+func deadlineOf(t *testing.T) time.Time {
+	deadline, limited := t.Deadline()
+	if !limited {
+		return time.Time{}
+	}
+	return deadline
+}
+
+// live runs a scenario that was found to work in real time, with its progress in
+// the test's output. Prepare readies the measurement; tell is called for each step
+// that is complete, while the load goes on.
+func live(t *testing.T, s Scenario, prepare func(*measurement), tell func(*Step)) *Result {
+	t.Helper()
 	ctx, cancel := t.Context(), func() {}
-	if limited {
+	if deadline, limited := t.Deadline(); limited {
 		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-deadlineMargin), errors.New("the test's deadline is near: give go test a longer -timeout"))
 	}
 	defer cancel()
@@ -73,26 +99,21 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 		default:
 		}
 	})
-	j := newJudge(s, plannedSteps(s.Profile))
-	m.judgeBy(checks, j)
+	prepare(m)
 	go func() {
 		defer close(events)
 		results <- m.run(ctx)
 	}()
 
-	var outcomes []Outcome
 	for e := range events {
 		switch {
 		case e.progress != nil:
 			fmt.Fprintln(t.Output(), e.progress.line(s))
 		case e.step != nil:
-			outcomes = append(outcomes, reportStep(t, &e.step.Step, checks, j, s.Strictness)...)
+			tell(&e.step.Step)
 		}
 	}
-	res := <-results
-	outcomes = append(outcomes, reportNotRun(t, res, checks)...)
-	conclude(t, res, append(outcomes, reportRun(t, res, checks, j)...))
-	return res
+	return <-results
 }
 
 // prepareOutput makes the folder for results, so that a run is not lost for
@@ -302,17 +323,14 @@ func conclude(t *testing.T, res *Result, outcomes []Outcome) {
 		t.Attr("llmperf.stopped", res.Stopped)
 	}
 	fmt.Fprint(t.Output(), table(res))
-	for _, dir := range []string{t.ArtifactDir(), os.Getenv("LLMPERF_OUT")} {
-		if dir == "" {
-			continue
-		}
-		path, err := res.write(dir)
-		if err != nil {
-			t.Errorf("llmperf: %v", err)
-			continue
-		}
-		t.Attr("llmperf.result", path)
-	}
+	save(t, "result", res)
+	sumUpRun(t, res)
+}
+
+// sumUpRun ends the test of a run: what the step summary is told, and what went
+// wrong with the run itself.
+func sumUpRun(t *testing.T, res *Result) {
+	t.Helper()
 	if err := appendStepSummary(res); err != nil {
 		t.Errorf("llmperf: %v", err)
 	}

@@ -65,23 +65,20 @@ import (
 // first request that differs.
 func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Result {
 	t.Helper()
-	if bubble.Inside() {
-		t.Fatal("llmperf: Simulate makes a testing/synctest bubble of its own and cannot run in another: call it outside, or llmperf.Measure and Result.Check inside")
-	}
+	needOwnBubble(t, "Simulate", "llmperf.Measure and Result.Check")
 	checks := uniqueNames(SLOs(slos).checks())
 	prepareOutput(t)
-	begin := time.Now()
-	sim := simulate(t, setup, checks)
-	if os.Getenv("LLMPERF_TWICE") != "" && sim.stuck == nil {
-		again := simulate(t, setup, checks)
-		if diff := firstDifference(sim.log, again.log); diff != "" {
-			t.Errorf("two runs of the same seed differ, first in %s; something in the service decides by chance or by which goroutine comes first", diff)
-		}
-	}
-
-	res, checks := sim.result, sim.checks
+	sim := simulate(t, setup, task{
+		plan: func(s Scenario) (Scenario, error) {
+			if testing.Short() && s.Short != 0 {
+				s, checks = shorten(s, checks, s.Short)
+			}
+			return plan(s, checks, time.Time{})
+		},
+		prepare: func(m *measurement) { m.judgeBy(checks, newJudge(m.scenario, plannedSteps(m.scenario.Profile))) },
+	})
+	res := sim.result
 	logOpening(t, res.scenario)
-	t.Logf("simulated %v of load in %.2g s, digest %s", res.Elapsed.Round(time.Second), time.Since(begin).Seconds(), res.Digest)
 	j := newJudge(res.scenario, plannedSteps(res.scenario.Profile))
 	var outcomes []Outcome
 	for i := range res.Steps {
@@ -89,10 +86,47 @@ func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Res
 	}
 	outcomes = append(outcomes, reportNotRun(t, res, checks)...)
 	conclude(t, res, append(outcomes, reportRun(t, res, checks, j)...))
-	if sim.stuck != nil && res.Aborted == "" {
+	sim.complain(t)
+	return res
+}
+
+// needOwnBubble ends a test that calls what in a bubble.
+func needOwnBubble(t *testing.T, what, inside string) {
+	t.Helper()
+	if bubble.Inside() {
+		t.Fatalf("llmperf: %s makes a testing/synctest bubble of its own and cannot run in another: call it outside, or %s inside", what, inside)
+	}
+}
+
+// A task is what a simulation is for: plan fills in what the scenario leaves open
+// and says what is wrong with it, and prepare readies the measurement.
+type task struct {
+	plan    func(Scenario) (Scenario, error)
+	prepare func(*measurement)
+}
+
+// simulate runs a scenario's load in virtual time, twice if LLMPERF_TWICE is set.
+// It does not return if there was none to report.
+func simulate(t *testing.T, setup func(t *testing.T) Scenario, of task) *simulation {
+	t.Helper()
+	begin := time.Now()
+	sim := simulateOnce(t, setup, of)
+	if os.Getenv("LLMPERF_TWICE") != "" && sim.stuck == nil {
+		again := simulateOnce(t, setup, of)
+		if diff := firstDifference(sim.log, again.log); diff != "" {
+			t.Errorf("two runs of the same seed differ, first in %s; something in the service decides by chance or by which goroutine comes first", diff)
+		}
+	}
+	t.Logf("simulated %v of load in %.2g s, digest %s", sim.result.Elapsed.Round(time.Second), time.Since(begin).Seconds(), sim.result.Digest)
+	return sim
+}
+
+// complain fails a test whose simulation could not end once its load was over.
+func (sim *simulation) complain(t *testing.T) {
+	t.Helper()
+	if sim.stuck != nil && sim.result.Aborted == "" {
 		t.Errorf("llmperf: the load is over, and the simulation cannot end: %v", sim.stuck)
 	}
-	return res
 }
 
 // A simulation is what one run in virtual time left behind.
@@ -102,16 +136,13 @@ type simulation struct {
 	mu      sync.Mutex // what follows is written inside the bubble and read outside while it runs
 	m       *measurement
 	refused error // what is wrong with the scenario
-	checks  []check
 	last    *progress
 	steps   []*stepRun // complete
 	result  *Result
 	log     []record.Sample
 }
 
-// simulate runs a scenario's load in virtual time. It does not return if there
-// was none to report.
-func simulate(t *testing.T, setup func(t *testing.T) Scenario, checks []check) *simulation {
+func simulateOnce(t *testing.T, setup func(t *testing.T) Scenario, of task) *simulation {
 	t.Helper()
 	sim := new(simulation)
 	deadline, limited := t.Deadline()
@@ -127,21 +158,17 @@ func simulate(t *testing.T, setup func(t *testing.T) Scenario, checks []check) *
 			fmt.Fprintln(t.Output(), sim.last.line(sim.m.scenario))
 		}
 	}}, func(t *testing.T, beat func()) {
-		s, checks := setup(t), checks
-		if testing.Short() && s.Short != 0 {
-			s, checks = shorten(s, checks, s.Short)
-		}
-		s, err := plan(s, checks, time.Time{})
+		s, err := of.plan(setup(t))
 		m := newMeasurement(s, sim.note)
 		m.beat, m.digest, m.keepLog = beat, new(digest), os.Getenv("LLMPERF_TWICE") != ""
 		refused := errors.Join(err, planVirtual(s))
 		sim.mu.Lock()
-		sim.m, sim.refused, sim.checks = m, refused, checks
+		sim.m, sim.refused = m, refused
 		sim.mu.Unlock()
 		if refused != nil {
 			return
 		}
-		m.judgeBy(checks, newJudge(s, plannedSteps(s.Profile)))
+		of.prepare(m)
 		result := m.run(context.Background())
 		sim.mu.Lock()
 		sim.result, sim.log = result, m.log
