@@ -161,6 +161,31 @@
 // loop, where users wait for their answers, it soon becomes a steep line. Flat
 // latency with failures is a service that sheds load.
 //
+// # Capacity
+//
+// How many users can the service take within its SLOs? [FindCapacity] and, in
+// virtual time, [SimulateCapacity] go from load to load until they know: they
+// double it until the SLOs no longer hold, and halve the gap from then on.
+//
+//	llmperf.FindCapacity(t, llmperf.Scenario{
+//		Target: llmperf.OpenAI{BaseURL: "http://localhost:8080/v1", Model: "llama-3.1-8b"},
+//	},
+//		llmperf.Search{MaxUsers: 200, AtLeast: 50},
+//		llmperf.TTFT.P95Below(800*time.Millisecond),
+//		llmperf.FailureRateBelow(0.001),
+//	)
+//
+// Each probe settles for 15 s, and for longer while requests of a higher load
+// before it are in flight; then it is measured for 30 s, or 60 or 120 if its SLOs
+// are undecided by then, and the figures as they are decide at last. Bounds of
+// single probes hold with 90 % confidence: what hangs on them is where the search
+// goes on. The capacity is interpolated on a monotone fit over all probes, and
+// stands beside the highest load at which the SLOs are proved to hold and the
+// lowest at which one is proved not to. That SLOs get harder with load is taken
+// for granted. With [Search].AtLeast the test claims something: that load is
+// probed, and judged at the scenario's confidence. CALIBRATION.md shows how far
+// off searches are, and what they cost.
+//
 // # Real and virtual time
 //
 // [Run] measures in real time, against a service that is up. [Simulate] runs the
@@ -169,7 +194,8 @@
 // and the same seed gives the same requests, answers and times to the last bit.
 // That is for every pull request; real time, for nightly runs and releases. What
 // each proves and what cannot run in virtual time is at [Simulate]. [Measure]
-// runs in whatever time it is called in.
+// runs in whatever time it is called in. For searches these are [FindCapacity],
+// [SimulateCapacity] and [MeasureCapacity].
 //
 // # Stopping early, budgets, -short
 //

@@ -12,7 +12,7 @@ import (
 // 0.1 % takes 2,995 requests without a failure. The bounds are those of Clopper
 // and Pearson (Biometrika 26, 1934).
 func FailureRateBelow(limit float64) SLO {
-	c := check{name: "failure_rate", want: "failure rate < " + percent(limit)}
+	c := check{name: "failure_rate", want: "failure rate < " + percent(limit), limit: limit}
 	if !(limit > 0 && limit < 1) {
 		c.err = fmt.Errorf("FailureRateBelow(%v): want a share between 0 and 1, such as 0.001 for 0.1 %%", limit)
 		return c

@@ -22,6 +22,10 @@ const (
 // returns when the next one begins. It returns false if the run is to end.
 func (m *measurement) hold(ctx context.Context, step *stepRun) (time.Duration, bool) {
 	defer step.close()
+	if p, ok := m.scenario.Profile.(*prober); ok {
+		ok := p.hold(ctx, m, step)
+		return m.clock.Now(), ok
+	}
 	if step.Load.shape != nil {
 		for i, tick := range step.Load.shape.ticks {
 			if !m.measureUntil(ctx, step, step.Begin+tick.at) {

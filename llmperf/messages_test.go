@@ -228,6 +228,9 @@ func TestMessages(t *testing.T) {
 			golden(t, filepath.Join("messages", tt.file+".txt"), text.String())
 		})
 	}
+	for _, tt := range capacityMessages {
+		files[tt.file+".txt"] = true
+	}
 	stored, err := os.ReadDir(filepath.Join("testdata", "messages"))
 	require.NoError(t, err)
 	for _, f := range stored {

@@ -29,6 +29,7 @@ const (
 	ratio     = "x"
 	share     = ""
 	perSecond = "1/s"
+	inUsers   = "users"
 )
 
 // An Outcome is the verdict on one SLO: of one step, or of all steps in scope.
@@ -42,7 +43,7 @@ type Outcome struct {
 	Seen       float64 `json:"seen"`            // estimate, in Unit
 	Low        float64 `json:"low"`             // its lower bound; 0 claims nothing
 	High       float64 `json:"high,omitempty"`  // its upper bound; 0 if there is none
-	Unit       string  `json:"unit"`            // "s", "x", "1/s", or "" for a share
+	Unit       string  `json:"unit"`            // "s", "x", "1/s", "users", or "" for a share
 	N          int     `json:"n"`               // requests it rests on
 	Effective  int     `json:"n_effective"`     // as many independent requests are they worth
 	Confidence float64 `json:"confidence"`      // of each bound
@@ -193,6 +194,8 @@ func quantity(v float64, unit string) string {
 		return fmt.Sprintf("%.2fx", v)
 	case perSecond:
 		return fmt.Sprintf("%.2f/s", v)
+	case inUsers:
+		return number(v)
 	default:
 		return percent(v)
 	}

@@ -68,6 +68,9 @@ func referenceOf(loads []Load) (at int, ok bool) {
 
 // falls finds out whether the step that begins now is to show a recovery.
 func (m *measurement) falls(step *stepRun) {
+	if _, searching := m.scenario.Profile.(*prober); searching {
+		return // up and down is its way
+	}
 	loads := make([]Load, 0, len(m.steps)+1)
 	for _, s := range m.steps {
 		loads = append(loads, s.Load)

@@ -62,6 +62,8 @@ type Step struct {
 	Stats
 	Targets  []TargetStats `json:"targets,omitempty"`  // the same by target, of a Mix
 	Recovery *Recovery     `json:"recovery,omitempty"` // of a step that falls back to a load that an earlier one had
+
+	trial trial // what a search made of it, of which it is a probe
 }
 
 // Stats sum up requests. Percentiles are by nearest rank over successful

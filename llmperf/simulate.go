@@ -78,7 +78,6 @@ func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Res
 		prepare: func(m *measurement) { m.judgeBy(checks, newJudge(m.scenario, plannedSteps(m.scenario.Profile))) },
 	})
 	res := sim.result
-	logOpening(t, res.scenario)
 	j := newJudge(res.scenario, plannedSteps(res.scenario.Profile))
 	var outcomes []Outcome
 	for i := range res.Steps {
@@ -117,6 +116,7 @@ func simulate(t *testing.T, setup func(t *testing.T) Scenario, of task) *simulat
 			t.Errorf("two runs of the same seed differ, first in %s; something in the service decides by chance or by which goroutine comes first", diff)
 		}
 	}
+	logOpening(t, sim.result.scenario)
 	t.Logf("simulated %v of load in %.2g s, digest %s", sim.result.Elapsed.Round(time.Second), time.Since(begin).Seconds(), sim.result.Digest)
 	return sim
 }

@@ -102,6 +102,10 @@ type check struct {
 	guard  bool   // what is not refuted passes
 	falls  bool   // scope: steps that show a recovery
 
+	// What figures are to stay below, in the unit of the outcome, where they grow with
+	// load and a search can be led by them; 0 otherwise.
+	limit float64
+
 	scope loadLimit // steps of at most so much load; the zero limit for all
 	reach loadLimit // some step must have at least so much; the zero limit for no matter
 
