@@ -59,6 +59,10 @@ func (p *Probe) load() Load { return Load{Users: p.Users, Rate: p.Rate} }
 // be ones that get harder with load and that a probe can hold by itself:
 // percentiles, [TailRatioBelow], [FailureRateBelow].
 //
+// Under go test -short probes settle and are measured for a tenth of the time, or
+// as much as [Scenario].Short says, and SLOs fail only on proof, so that more load
+// is found than the service takes.
+//
 // Every probe is a subtest with what was seen; one at which the SLOs don't hold is
 // no failure. Where [Search].AtLeast is set, the subtest capacity passes, fails or
 // is inconclusive by the probe of that load. Beside what [Run] writes there is
@@ -66,11 +70,16 @@ func (p *Probe) load() Load { return Load{Users: p.Users, Rate: p.Rate} }
 func FindCapacity(t *testing.T, s Scenario, search Search, slos ...SLO) *Capacity {
 	t.Helper()
 	needRealTime(t, "FindCapacity", "llmperf.SimulateCapacity, or llmperf.MeasureCapacity inside the bubble")
-	s, err := planSearch(s, search, uniqueNames(SLOs(slos).checks()), deadlineOf(t))
+	checks := uniqueNames(SLOs(slos).checks())
+	if testing.Short() {
+		s, search, checks = shortenSearch(s, search, checks, orDefault(s.Short, defaultShort))
+	}
+	s, err := planSearch(s, search, checks, deadlineOf(t))
 	if err != nil {
 		t.Fatalf("llmperf: nothing was sent, since this cannot work:\n%s", indent(err))
 	}
 	prepareOutput(t)
+	logOpening(t, s)
 	p := s.Profile.(*prober)
 	res := live(t, s, p.steer, func(step *Step) {
 		t.Helper()
@@ -87,7 +96,13 @@ func SimulateCapacity(t *testing.T, setup func(t *testing.T) Scenario, search Se
 	checks := uniqueNames(SLOs(slos).checks())
 	prepareOutput(t)
 	sim := simulate(t, setup, task{
-		plan:    func(s Scenario) (Scenario, error) { return planSearch(s, search, checks, time.Time{}) },
+		plan: func(s Scenario) (Scenario, error) {
+			search, checks := search, checks
+			if testing.Short() && s.Short != 0 {
+				s, search, checks = shortenSearch(s, search, checks, s.Short)
+			}
+			return planSearch(s, search, checks, time.Time{})
+		},
 		prepare: func(m *measurement) { m.scenario.Profile.(*prober).steer(m) },
 	})
 	p := sim.result.scenario.Profile.(*prober)

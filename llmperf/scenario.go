@@ -49,7 +49,7 @@ type Scenario struct {
 	Price  Price  // of tokens, for Result.Spent and Budget.Cost
 
 	// Short is the share of their time for which Run holds the warm-up and every
-	// step under go test -short; default 0.1, and 1 leaves them as they are. None
+	// step, and FindCapacity every probe, under go test -short; default 0.1, and 1 leaves them as they are. None
 	// gets shorter than a second by it, and SLOs weaken to Guard. Simulate, which
 	// takes no time, goes by it only where it is set; Measure never does. Where
 	// answers are slow, set more than a tenth: a step needs requests.

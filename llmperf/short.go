@@ -33,6 +33,26 @@ func shorten(s Scenario, checks []check, share float64) (Scenario, []check) {
 	return s, weakened(slices.Clone(checks))
 }
 
+// shortenSearch does the same to a search, whose probes settle and are looked at in
+// a share of the time.
+func shortenSearch(s Scenario, search Search, checks []check, share float64) (Scenario, Search, []check) {
+	if share == 1 {
+		return s, search, checks
+	}
+	s, search = s.withDefaults(), search.withDefaults()
+	s.short = true
+	if s.Warmup > 0 {
+		s.Warmup = shorter(s.Warmup, share)
+	}
+	search.Settle = shorter(search.Settle, share)
+	var looks []time.Duration
+	for _, look := range search.Looks {
+		looks = append(looks, shorter(look, share))
+	}
+	search.Looks = slices.Compact(looks)
+	return s, search, weakened(slices.Clone(checks))
+}
+
 // shorter is a share of d, but not less than what can be measured.
 func shorter(d time.Duration, share float64) time.Duration {
 	part := time.Duration(math.Round(float64(d)*share/float64(time.Millisecond))) * time.Millisecond

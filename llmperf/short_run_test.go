@@ -25,6 +25,11 @@ func init() {
 	}
 	subjects["short"] = func(t *testing.T) { llmperf.Run(t, lasting(0)(t), slos...) }
 	subjects["shorter than can be"] = func(t *testing.T) { llmperf.Run(t, lasting(-0.5)(t), slos...) }
+	subjects["short search"] = func(t *testing.T) {
+		s := lasting(0.05)(t)
+		s.Profile = nil
+		llmperf.FindCapacity(t, s, llmperf.Search{MaxUsers: 8, First: 4, AtLeast: 8}, llmperf.Latency.P95Below(time.Second))
+	}
 	subjects["simulated, never short"] = func(t *testing.T) { llmperf.Simulate(t, lasting(0), slos...) }
 	subjects["simulated, short"] = func(t *testing.T) { llmperf.Simulate(t, lasting(0.25), slos...) }
 }
@@ -54,6 +59,16 @@ func TestRunIsShortUnderGoTestShort(t *testing.T) {
 	}
 	assert.Contains(t, out, "--- PASS: TestSubject ")
 	assert.Regexp(t, `0 of \d+ requests failed in 2 steps: .*, want < 0.1 %: NOT REFUTED`, out)
+}
+
+func TestASearchIsShortUnderGoTestShort(t *testing.T) {
+	out, res := runShort(t, "short search")
+	assert.Regexp(t, `^=== RUN   TestSubject\n    \S+: go test -short: warm-up and steps are held for 5 % of their time`, out)
+	require.Len(t, res.Steps, 2)
+	for _, s := range res.Steps {
+		assert.InDelta(t, 1.5, (s.Until - s.From).Seconds(), 0.1, "a twentieth of 30 s")
+	}
+	assert.Contains(t, out, "--- PASS: TestSubject/capacity ")
 }
 
 func TestSimulateIsShortOnlyWhereAsked(t *testing.T) {
