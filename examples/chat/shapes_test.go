@@ -27,6 +27,16 @@ func TestRateSimulated(t *testing.T) {
 	)
 }
 
+// TestUsersSimulated asks how many users the service takes, in the fewest minutes
+// of load, and requires fifty.
+func TestUsersSimulated(t *testing.T) {
+	llmperf.SimulateCapacity(t, func(t *testing.T) llmperf.Scenario { return serve(t, model) },
+		llmperf.Search{MaxUsers: 200, AtLeast: 50},
+		llmperf.TTFT.P95Below(100*time.Millisecond),
+		llmperf.FailureRateBelow(0.01),
+	)
+}
+
 // TestSpikeSimulated looks at what a rush does to the service, and at how soon it
 // is over.
 func TestSpikeSimulated(t *testing.T) {
