@@ -16,7 +16,9 @@ type Config struct {
 	NewSender func(r *record.Recorder) func(ctx context.Context, q Request)
 
 	// Think returns how long user u pauses after its n-th request, whose answer
-	// took so long.
+	// is in so long after it was due. It was sent a little later: at the user's
+	// next own instant, and in real time when the machine got round to it. Who
+	// paces by when requests were due does not add that up.
 	Think func(u, n int, took time.Duration) time.Duration
 
 	// May, if it is set, is asked just before each request is sent. A user that may

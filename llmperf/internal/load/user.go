@@ -16,8 +16,9 @@ type user struct {
 // run is the user's life: begin, then send, wait for the whole answer and
 // think, until it is to leave.
 func (u *user) run(c *Crowd) {
-	request := c.cfg.NewSender(u.recorder)
-	timer := time.NewTimer(align(u.begin, u.number) - c.Clock.Now())
+	request := c.cfg.NewUser(u.number, u.recorder)
+	due := u.begin // when the next request is due: sent at the user's next own instant
+	timer := time.NewTimer(align(due, u.number) - c.Clock.Now())
 	defer timer.Stop()
 	for n := 0; ; n++ {
 		select {
@@ -36,6 +37,7 @@ func (u *user) run(c *Crowd) {
 		u.sending.Store(int64(sent))
 		u.send(func() { request(c.ctx, Request{User: u.number, Number: n, Sent: sent, Row: -1}) })
 		now := c.Clock.Now()
-		timer.Reset(align(now+c.cfg.Think(u.number, n, now-sent), u.number) - c.Clock.Now())
+		due = now + c.cfg.Think(u.number, n, now-due)
+		timer.Reset(align(due, u.number) - c.Clock.Now())
 	}
 }
