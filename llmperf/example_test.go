@@ -184,8 +184,31 @@ func ExampleFailure() {
 
 // Users pause between requests.
 func ExampleThink() {
-	fmt.Println(llmperf.Between(100*time.Millisecond, 500*time.Millisecond), llmperf.Constant(time.Second), llmperf.NoThink)
-	// Output: 100ms to 500ms 1s none
+	for _, think := range []llmperf.Think{
+		llmperf.Between(100*time.Millisecond, 500*time.Millisecond),
+		llmperf.Constant(time.Second),
+		llmperf.Exponential(2 * time.Second),
+		llmperf.Pacing(time.Minute / 10),
+		llmperf.NoThink,
+	} {
+		fmt.Println(think)
+	}
+	// Output:
+	// 100ms to 500ms
+	// 1s
+	// exponential, 2s on average
+	// a request every 6s
+	// none
+}
+
+// Thirty users of whom each sends a request every six seconds send five a
+// second, as long as answers take less than that.
+func ExamplePacing() {
+	scenario := moment
+	scenario.Profile = llmperf.StepProfile{StepUsers: 30, StepTime: time.Minute, MaxUsers: 30}
+	scenario.Think = llmperf.Pacing(6 * time.Second)
+	fmt.Println(scenario.Think)
+	// Output: a request every 6s
 }
 
 // Health grades admit two grades where the evidence allows both.

@@ -38,7 +38,10 @@ func TestPlanAcceptsWhatCanWork(t *testing.T) {
 	}{
 		{"defaults", "only target, profile and an SLO are required", func(*Scenario, *[]SLO) {}, 0},
 		{"no warm-up", "NoWarmup is negative and yet no mistake", func(s *Scenario, _ *[]SLO) { s.Warmup = NoWarmup }, 0},
-		{"no think time", "NoThink is negative and yet no mistake", func(s *Scenario, _ *[]SLO) { s.Think = NoThink }, 0},
+		{"no think time", "a user may send without a pause", func(s *Scenario, _ *[]SLO) { s.Think = NoThink }, 0},
+		{"a constant pause of nothing", "that is no pause, said in another way", func(s *Scenario, _ *[]SLO) { s.Think = Constant(0) }, 0},
+		{"exponential pauses", "any mean above the grain", func(s *Scenario, _ *[]SLO) { s.Think = Exponential(time.Second) }, 0},
+		{"pacing", "any time above the grain", func(s *Scenario, _ *[]SLO) { s.Think = Pacing(time.Second / 2) }, 0},
 		{"streaming target", "a streaming target reports every metric", func(s *Scenario, slos *[]SLO) {
 			s.Target = OpenAI{BaseURL: "https://llm.example/v1", Model: "m"}
 			*slos = []SLO{TTFT.P95Below(time.Second), TPOT.P50Below(time.Millisecond)}
@@ -137,6 +140,11 @@ func TestPlanRefusesWhatCannotWork(t *testing.T) {
 
 		{"think time upside down", "the least is above the most", scenario(func(s *Scenario) { s.Think = Between(time.Second, time.Millisecond) }), []string{"scenario.Think", "Between(1s, 1ms)", "0 <= min <= max"}},
 		{"negative think time", "users can't think for less than no time", scenario(func(s *Scenario) { s.Think = Constant(-time.Second) }), []string{"scenario.Think", "-1s", "0 <= min <= max"}},
+		{"exponential pauses without a mean", "that would be no pause", scenario(func(s *Scenario) { s.Think = Exponential(0) }), []string{"scenario.Think", "Exponential(0s)", "a mean of at least 20µs", "time.Second", "llmperf.NoThink"}},
+		{"exponential pauses of a negative mean", "users can't think for less than no time", scenario(func(s *Scenario) { s.Think = Exponential(-time.Second) }), []string{"scenario.Think", "Exponential(-1s)", "a mean of at least"}},
+		{"pacing without a time", "users would send without end", scenario(func(s *Scenario) { s.Think = Pacing(0) }), []string{"scenario.Think", "Pacing(0s)", "from one request of a user to its next", "time.Second", "llmperf.NoThink"}},
+		{"negative pacing", "time does not run backwards", scenario(func(s *Scenario) { s.Think = Pacing(-time.Second) }), []string{"scenario.Think", "Pacing(-1s)", "at least 20µs"}},
+		{"pacing without unit", "2 is 2 ns", scenario(func(s *Scenario) { s.Think = Pacing(2) }), []string{"scenario.Think", "Pacing(2ns)", "time.Second"}},
 		{"negative warm-up", "only NoWarmup is", scenario(func(s *Scenario) { s.Warmup = -time.Second }), []string{"scenario.Warmup", "-1s", "llmperf.NoWarmup"}},
 		{"timeout without unit", "30 is 30 ns", scenario(func(s *Scenario) { s.Timeout = 30 }), []string{"scenario.Timeout", "30ns", "30*time.Second"}},
 		{"negative timeout", "every request would fail", scenario(func(s *Scenario) { s.Timeout = -time.Second }), []string{"scenario.Timeout", "-1s", "at least 1ms"}},

@@ -2,8 +2,12 @@ package llmperf
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"os"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -12,117 +16,187 @@ import (
 	"llmperf.dev/llmperf/internal/load"
 )
 
-// pauses are those of every user in a run, with the answers before them.
-func pauses(t *testing.T, think Think, answer TargetFunc, users int, length time.Duration) (paused []time.Duration, cycles []time.Duration) {
+const ms = time.Millisecond
+
+// thinking is what users do who think so: all requests of a run in virtual time,
+// user by user. The answers to a user's requests take the given times in turn.
+func thinking(t *testing.T, think Think, users int, d time.Duration, answers ...time.Duration) [][]Sample {
 	t.Helper()
-	_, samples := watched(t, Scenario{Target: answer, Profile: Steps(Load{Users: users, Hold: length}), Warmup: NoWarmup, Think: think})
-	last := map[int]Sample{}
-	for _, s := range samples {
-		if before, ok := last[s.User]; ok {
-			paused, cycles = append(paused, s.Sent-before.End), append(cycles, s.Sent-before.Sent)
-		}
-		last[s.User] = s
+	of := make([][]Sample, users)
+	synctest.Test(t, func(t *testing.T) {
+		_, err := Measure(t.Context(), Scenario{
+			Target: TargetFunc(func(_ context.Context, c *Call) error {
+				time.Sleep(answers[c.Number()%len(answers)])
+				return nil
+			}),
+			Profile: StepProfile{StepUsers: users, StepTime: d, MaxUsers: users}, Think: think, Warmup: NoWarmup,
+			Observers: []Observer{{Sample: func(s Sample) { of[s.User] = append(of[s.User], s) }}},
+		})
+		require.NoError(t, err)
+	})
+	return of
+}
+
+// pauses are those of each user, between an answer and the next request.
+func pauses(requests []Sample) (pauses []time.Duration) {
+	for i := 1; i < len(requests); i++ {
+		pauses = append(pauses, requests[i].Sent-requests[i-1].End)
 	}
-	return paused, cycles
+	return pauses
 }
 
-func TestThinkTimes(t *testing.T) {
-	t.Run("constant", func(t *testing.T) {
-		paused, _ := pauses(t, Constant(700*time.Millisecond), takes(300*time.Millisecond), 5, time.Minute)
-		require.Greater(t, len(paused), 5*55)
-		for _, p := range paused {
-			require.InDelta(t, 700*time.Millisecond, p, float64(load.Grain))
-		}
-	})
-	t.Run("between", func(t *testing.T) {
-		paused, _ := pauses(t, Between(time.Second, 3*time.Second), takes(100*time.Millisecond), 50, 10*time.Minute)
-		d := ksDistance(seconds64(paused), func(s float64) float64 { return min(1, max(0, (s-1)/2)) })
-		assert.Less(t, d, ksCritical(len(paused), 10_000))
-	})
-	t.Run("exponential", func(t *testing.T) {
-		paused, _ := pauses(t, Exponential(2*time.Second), takes(100*time.Millisecond), 50, 10*time.Minute)
-		require.InEpsilon(t, 50*600/2.1, len(paused), 0.05)
-		exponential := func(s float64) float64 { return 1 - math.Exp(-s/2) }
-		assert.Less(t, ksDistance(seconds64(paused), exponential), ksCritical(len(paused), 10_000))
-		assert.Greater(t, ksDistance(seconds64(paused), func(s float64) float64 { return 1 - math.Exp(-s/2.2) }), ksCritical(len(paused), 10_000), "another mean would be noticed")
-	})
-	t.Run("none", func(t *testing.T) {
-		paused, _ := pauses(t, NoThink, takes(100*time.Millisecond), 5, 10*time.Second)
-		for _, p := range paused {
-			require.LessOrEqual(t, p, load.Grain)
-		}
-	})
-}
-
-func TestPacingKeepsThePace(t *testing.T) {
-	// Answers take from 0.1 to 0.9 s.
-	varies := TargetFunc(func(_ context.Context, c *Call) error {
-		time.Sleep(time.Duration(100+c.Rand().IntN(800)) * time.Millisecond)
-		return nil
-	})
-	res, samples := watched(t, Scenario{Target: varies, Profile: Steps(Load{Users: 10, Hold: time.Minute}), Warmup: 10 * time.Second, Think: Pacing(time.Second)})
-	assert.Equal(t, 10*60, res.Steps[0].Requests, "one of each user in every second")
-	last := map[int]time.Duration{}
-	for _, s := range samples {
-		if before, ok := last[s.User]; ok {
-			require.Equal(t, time.Second, s.Sent-before, "it does not drift")
-		}
-		last[s.User] = s.Sent
-	}
-}
-
-func TestPacingGoesOnAtOnceAfterASlowAnswer(t *testing.T) {
-	slowOnce := TargetFunc(func(_ context.Context, c *Call) error {
-		if c.Number() == 5 {
-			time.Sleep(3500 * time.Millisecond)
-		}
-		return nil
-	})
-	paused, cycles := pauses(t, Pacing(time.Second), slowOnce, 1, 20*time.Second)
-	assert.LessOrEqual(t, paused[5], load.Grain)
-	assert.InDelta(t, 3.5, cycles[5].Seconds(), 1e-4)
-	for i, c := range cycles {
-		if i != 5 {
-			assert.InDelta(t, 1, c.Seconds(), 1e-4, "what was missed is not made up for")
-		}
-	}
-}
-
-func TestThinkTimesSayWhatTheyAre(t *testing.T) {
-	assert.Equal(t, []string{"none", "2s", "100ms to 500ms", "exponential, 2s in the mean", "a request each 6s"},
-		[]string{NoThink.String(), Constant(2 * time.Second).String(), defaultThink.String(), Exponential(2 * time.Second).String(), Pacing(6 * time.Second).String()})
-}
-
-func TestThinkTimesThatCannotBe(t *testing.T) {
+func TestUsersPauseAsTheyAreToldTo(t *testing.T) {
 	tests := []struct {
-		think Think
-		want  string
+		name, reason string
+		think        Think
+		want         func(user, n int, took time.Duration) time.Duration
 	}{
-		{Exponential(0), "Exponential(0s): want a mean above 0"},
-		{Exponential(-time.Second), "Exponential(-1s)"},
-		{Pacing(0), "Pacing(0s): want the time from one request to the next"},
-		{Pacing(5), "Pacing(5ns)"},
-		{Between(2*time.Second, time.Second), "Between(2s, 1s): want 0 <= min <= max"},
-		{Between(-1, 1), "Between(-1ns, 1ns)"},
+		{"constant", "always the same", Constant(300 * ms), func(int, int, time.Duration) time.Duration { return 300 * ms }},
+		{"constant of nothing", "it is not the default", Constant(0), func(int, int, time.Duration) time.Duration { return 0 }},
+		{"none", "the answer is in, and the next request goes out", NoThink, func(int, int, time.Duration) time.Duration { return 0 }},
+		{"pacing", "what is left of a second", Pacing(time.Second), func(_, _ int, took time.Duration) time.Duration { return max(0, time.Second-took) }},
+		{"between", "drawn by seed, user and number alone", Between(100*ms, 500*ms), func(user, n int, _ time.Duration) time.Duration {
+			return Between(100*ms, 500*ms).after(1, user, n, 0)
+		}},
+		{"exponential", "drawn by seed, user and number alone", Exponential(300 * ms), func(user, n int, _ time.Duration) time.Duration {
+			return Exponential(300*ms).after(1, user, n, 0)
+		}},
 	}
 	for _, tt := range tests {
-		assert.ErrorContains(t, plannedError(t, Scenario{Target: takes(1), Profile: Steps(Load{Users: 1, Hold: time.Second}), Think: tt.think}), tt.want)
+		t.Run(tt.name, func(t *testing.T) {
+			for user, requests := range thinking(t, tt.think, 3, time.Minute, 400*ms, 900*ms, 1400*ms) {
+				require.Greater(t, len(requests), 30)
+				for i, pause := range pauses(requests) {
+					want := tt.want(user, requests[i].Number, requests[i].Latency())
+					require.GreaterOrEqual(t, pause, want, tt.reason)
+					require.Less(t, pause, want+load.Grain, "a user acts at its own instant of each grain")
+				}
+			}
+		})
 	}
 }
 
-func TestCyclesAreWhatUsersDo(t *testing.T) {
-	for _, think := range []Think{NoThink, Constant(2 * time.Second), Between(time.Second, 4*time.Second), Exponential(2 * time.Second), Pacing(3 * time.Second), Pacing(500 * time.Millisecond)} {
-		const users, length = 40, 10 * time.Minute
-		_, cycles := pauses(t, think, takes(time.Second), users, length)
-		assert.InEpsilon(t, float64(users*length)/float64(think.cycle(time.Second)), len(cycles)+users, 0.02, "%v", think)
+func TestBetweenReachesBothEnds(t *testing.T) {
+	seen := map[time.Duration]int{}
+	for n := range 10_000 {
+		seen[Between(3, 7).after(1, 2, n, 0)]++
+	}
+	require.Len(t, seen, 5, "%v", seen)
+	for pause, count := range seen {
+		assert.InDelta(t, 2000, count, byLuckErrors*40, "%v: the standard deviation of a fifth of 10,000 is 40", pause)
 	}
 }
 
-// seconds64 are times in seconds.
-func seconds64(times []time.Duration) []float64 {
-	out := make([]float64, len(times))
-	for i, d := range times {
-		out[i] = d.Seconds()
+func TestExponentialPausesAreExponential(t *testing.T) {
+	const mean, n = 2 * time.Second, 10_000
+	for seed := range uint64(5) {
+		var values []float64
+		for user := range 10 {
+			for i := range n / 10 {
+				values = append(values, Exponential(mean).after(seed, user, i, time.Minute).Seconds()/mean.Seconds())
+			}
+		}
+		p := kolmogorov(values, func(x float64) float64 { return 1 - math.Exp(-x) })
+		got, variance, serial := moments(values)
+		t.Logf("seed %d: p %.3f, mean %.3f, variance %.3f, serial correlation %.3f", seed, p, got, variance, serial)
+		assert.Greater(t, p, byLuck, "seed %d", seed)
+		assert.InDelta(t, 1, got, byLuckErrors/math.Sqrt(n), "the standard error of the mean is 1/√n")
+		assert.InDelta(t, 1, variance, byLuckErrors*math.Sqrt(8./n), "that of the variance √(8/n)")
+		assert.InDelta(t, 0, serial, byLuckErrors/math.Sqrt(n), "that of a correlation 1/√n")
+		assert.Less(t, kolmogorov(values, func(x float64) float64 { return min(1, x/2) }), byLuck, "even ones are told from them")
 	}
-	return out
+}
+
+// TestPacingKeepsTheBeat also where it is no multiple of the grain, to which
+// requests are rounded up.
+func TestPacingKeepsTheBeat(t *testing.T) {
+	for _, every := range []time.Duration{time.Second, time.Second / 3, 777_777_777} {
+		for user, requests := range thinking(t, Pacing(every), 20, 70*time.Second, every/10, every/2, every*99/100) {
+			first := requests[0].Sent
+			for i, r := range requests {
+				beat := first + time.Duration(i)*every
+				require.InDelta(t, beat, r.Sent, float64(load.Grain), "pacing %v, user %d, request %d", every, user, i)
+			}
+			sent := 0
+			for _, r := range requests {
+				if r.Sent < first+time.Minute {
+					sent++
+				}
+			}
+			require.Equal(t, int(math.Ceil(float64(time.Minute)/float64(every)-1e-6)), sent, "in a minute, pacing %v, user %d", every, user)
+		}
+	}
+}
+
+func TestPacingOfASecondIsExact(t *testing.T) {
+	for user, requests := range thinking(t, Pacing(time.Second), 20, 70*time.Second, 10*ms, 950*ms, 400*ms) {
+		for i := 1; i < len(requests); i++ {
+			require.Equal(t, time.Second, requests[i].Sent-requests[i-1].Sent, "user %d, request %d", user, i)
+		}
+	}
+}
+
+func TestPacingDoesNotCatchUp(t *testing.T) {
+	requests := thinking(t, Pacing(time.Second), 1, time.Minute, 300*ms, 2500*ms, 300*ms, 1300*ms)[0]
+	var spacing []time.Duration
+	for i := range 8 {
+		spacing = append(spacing, requests[i+1].Sent-requests[i].Sent)
+	}
+	assert.Equal(t, []time.Duration{
+		time.Second, 2500 * ms, time.Second, 1300 * ms,
+		time.Second, 2500 * ms, time.Second, 1300 * ms,
+	}, spacing, "after a slow answer the next request begins at once, and the one after that a second later")
+}
+
+func TestMeanCycles(t *testing.T) {
+	tests := []struct {
+		think         Think
+		latency, want time.Duration
+	}{
+		{Between(100*ms, 500*ms), time.Second, 1300 * ms},
+		{Constant(time.Second), time.Second, 2 * time.Second},
+		{Exponential(time.Second), time.Second, 2 * time.Second},
+		{Pacing(time.Second), 300 * ms, time.Second},
+		{Pacing(time.Second), 3 * time.Second, 3 * time.Second},
+		{NoThink, time.Second, time.Second},
+		{NoThink, 0, 0},
+	}
+	for _, tt := range tests {
+		assert.Equal(t, tt.want, tt.think.cycle(tt.latency), "%v with answers of %v", tt.think, tt.latency)
+	}
+}
+
+// TestThinkTimesAreDrawnAsTheyAre holds the drawings in the documentation
+// against what a user does.
+func TestThinkTimesAreDrawnAsTheyAre(t *testing.T) {
+	var drawings strings.Builder
+	for _, think := range []Think{Between(100*ms, 500*ms), Constant(300 * ms), Exponential(500 * ms), Pacing(time.Second), NoThink} {
+		const columns, column = 60, 100 * ms
+		line := []byte(strings.Repeat(".", columns))
+		requests := thinking(t, think, 1, 20*time.Second, 400*ms, 800*ms, 200*ms, 1400*ms)[0]
+		for _, r := range requests {
+			begin, end := int(r.Sent.Round(column)/column), int(r.End.Round(column)/column)
+			for i := begin; i < min(end, columns); i++ {
+				line[i] = '='
+			}
+			if begin < columns {
+				line[begin] = '|'
+			}
+		}
+		fmt.Fprintf(&drawings, "//\t%s\n//\t0         1         2         3         4         5 s\n", line)
+	}
+	assertDrawn(t, "think.go", drawings.String())
+}
+
+// assertDrawn fails the test unless the drawings, two lines each, are in the
+// comments of a source file.
+func assertDrawn(t *testing.T, file, drawings string) {
+	t.Helper()
+	source, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for _, line := range strings.Split(strings.TrimSpace(drawings), "\n") {
+		if !assert.Contains(t, string(source), line+"\n", "%s: draw anew:\n%s", file, drawings) {
+			return
+		}
+	}
 }
