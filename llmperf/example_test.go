@@ -211,6 +211,19 @@ func ExamplePacing() {
 	// Output: a request every 6s
 }
 
+// Requests of an open loop come as those of many users do, unless the scenario
+// says otherwise.
+func ExampleArrivals() {
+	for _, arrivals := range []llmperf.Arrivals{llmperf.Poisson, llmperf.Evenly, llmperf.Gamma(0.5)} {
+		scenario := llmperf.Scenario{Arrivals: arrivals}
+		fmt.Println(scenario.Arrivals)
+	}
+	// Output:
+	// Poisson
+	// evenly
+	// gamma, burstiness 0.5
+}
+
 // Health grades admit two grades where the evidence allows both.
 func ExampleStats_FailureHealth() {
 	few, many := llmperf.Stats{Requests: 600}, llmperf.Stats{Requests: 10_000}

@@ -145,6 +145,9 @@ func TestPlanRefusesWhatCannotWork(t *testing.T) {
 		{"pacing without a time", "users would send without end", scenario(func(s *Scenario) { s.Think = Pacing(0) }), []string{"scenario.Think", "Pacing(0s)", "from one request of a user to its next", "time.Second", "llmperf.NoThink"}},
 		{"negative pacing", "time does not run backwards", scenario(func(s *Scenario) { s.Think = Pacing(-time.Second) }), []string{"scenario.Think", "Pacing(-1s)", "at least 20µs"}},
 		{"pacing without unit", "2 is 2 ns", scenario(func(s *Scenario) { s.Think = Pacing(2) }), []string{"scenario.Think", "Pacing(2ns)", "time.Second"}},
+		{"no burstiness", "all requests would come at once", scenario(func(s *Scenario) { s.Arrivals = Gamma(0) }), []string{"scenario.Arrivals", "Gamma(0)", "from 0.01 to 1000", "such as 0.5", "llmperf.Poisson", "llmperf.Evenly"}},
+		{"negative burstiness", "no distribution has such a shape", scenario(func(s *Scenario) { s.Arrivals = Gamma(-1) }), []string{"scenario.Arrivals", "Gamma(-1)", "from 0.01 to 1000"}},
+		{"too little burstiness", "gaps would vary by nothing", scenario(func(s *Scenario) { s.Arrivals = Gamma(math.Inf(1)) }), []string{"scenario.Arrivals", "Gamma(+Inf)", "llmperf.Evenly"}},
 		{"negative warm-up", "only NoWarmup is", scenario(func(s *Scenario) { s.Warmup = -time.Second }), []string{"scenario.Warmup", "-1s", "llmperf.NoWarmup"}},
 		{"timeout without unit", "30 is 30 ns", scenario(func(s *Scenario) { s.Timeout = 30 }), []string{"scenario.Timeout", "30ns", "30*time.Second"}},
 		{"negative timeout", "every request would fail", scenario(func(s *Scenario) { s.Timeout = -time.Second }), []string{"scenario.Timeout", "-1s", "at least 1ms"}},
@@ -186,6 +189,7 @@ func TestPlanRefusesNaN(t *testing.T) {
 	nan := math.NaN()
 	for field, change := range map[string]func(*Scenario){
 		"scenario.Confidence":         func(s *Scenario) { s.Confidence = nan },
+		"scenario.Arrivals":           func(s *Scenario) { s.Arrivals = Gamma(nan) },
 		"scenario.SaturationRatio":    func(s *Scenario) { s.SaturationRatio = nan },
 		"scenario.SaturationFailures": func(s *Scenario) { s.SaturationFailures = nan },
 		"scenario.Stop":               func(s *Scenario) { s.Stop = []Stop{WhenFailing(nan)} },

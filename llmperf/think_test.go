@@ -188,14 +188,13 @@ func TestThinkTimesAreDrawnAsTheyAre(t *testing.T) {
 	assertDrawn(t, "think.go", drawings.String())
 }
 
-// assertDrawn fails the test unless the drawings, two lines each, are in the
-// comments of a source file.
-func assertDrawn(t *testing.T, file, drawings string) {
+// assertDrawn fails the test unless every line of a drawing is in a source file.
+func assertDrawn(t *testing.T, file, drawing string) {
 	t.Helper()
 	source, err := os.ReadFile(file)
 	require.NoError(t, err)
-	for _, line := range strings.Split(strings.TrimSpace(drawings), "\n") {
-		if !assert.Contains(t, string(source), line+"\n", "%s: draw anew:\n%s", file, drawings) {
+	for _, line := range strings.Split(strings.TrimSpace(drawing), "\n") {
+		if !assert.Contains(t, string(source), line+"\n", "%s: draw anew:\n%s", file, drawing) {
 			return
 		}
 	}
