@@ -74,9 +74,6 @@ func (a Arrivals) validate() error {
 // gap is the time between the i-th request and the one before, as a multiple of
 // the mean gap.
 func (a Arrivals) gap(seed uint64, i int) float64 {
-	if a.kind == arrivalsEvenly {
-		return 1
-	}
 	var pcg rand.PCG
 	pcg.Seed(streamOf(seed, i, 0, streamArrivals))
 	r := rand.New(&pcg)

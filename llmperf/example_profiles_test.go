@@ -90,29 +90,3 @@ func ExampleSpikeProfile() {
 	// as before again after 15s
 	// pass
 }
-
-// Users that send a request every ten seconds, or as soon as they can.
-func ExamplePacing() {
-	scenario := moment
-	scenario.Think = llmperf.Pacing(10 * time.Second)
-	fmt.Println(scenario.Think)
-	scenario.Think = llmperf.Exponential(4 * time.Second)
-	fmt.Println(scenario.Think)
-	// Output:
-	// a request each 10s
-	// exponential, 4s in the mean
-}
-
-// Requests that come in bursts.
-func ExampleGamma() {
-	scenario := moment
-	scenario.Profile = llmperf.ConstantProfile{Rate: 200, Duration: 500 * time.Millisecond}
-	for _, scenario.Arrivals = range []llmperf.Arrivals{llmperf.Poisson, llmperf.Evenly, llmperf.Gamma(0.25)} {
-		res, err := llmperf.Measure(context.Background(), scenario)
-		fmt.Println(scenario.Arrivals, res.Steps[0].Name, err)
-	}
-	// Output:
-	// Poisson rate=200 <nil>
-	// Evenly rate=200 <nil>
-	// Gamma(0.25) rate=200 <nil>
-}

@@ -1,7 +1,6 @@
 package llmperf
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"

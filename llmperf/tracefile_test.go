@@ -14,10 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const (
-	forever = time.Duration(math.MaxInt64)
-	ms      = time.Millisecond
-)
+const forever = time.Duration(math.MaxInt64)
 
 func TestATraceIsReadByItsColumns(t *testing.T) {
 	const plain = "time_s,input_tokens,output_tokens\n"

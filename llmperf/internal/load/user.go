@@ -16,7 +16,7 @@ type user struct {
 // run is the user's life: begin, then send, wait for the whole answer and
 // think, until it is to leave.
 func (u *user) run(c *Crowd) {
-	request := c.cfg.NewUser(u.number, u.recorder)
+	request := c.cfg.NewSender(u.recorder)
 	due := u.begin // when the next request is due: sent at the user's next own instant
 	timer := time.NewTimer(align(due, u.number) - c.Clock.Now())
 	defer timer.Stop()
