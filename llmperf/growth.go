@@ -42,7 +42,7 @@ const stepsForGrowth = 4
 // while latency stays flat. It is judged over all steps in scope, of which it
 // takes four; where one step alone decides, it is inconclusive.
 func GrowthAtMost(most Growth) SLO {
-	c := check{name: "growth", want: fmt.Sprintf("growth at most %s", most), metric: Latency}
+	c := check{name: "growth", want: fmt.Sprintf("growth at most %s", most), metrics: []Metric{Latency}}
 	limit := slices.Index(growthOrder, most)
 	if limit < 0 || most == Shedding {
 		c.err = fmt.Errorf("GrowthAtMost(%q): want Flat, Decelerating, Linear or Accelerating", string(most))

@@ -299,7 +299,7 @@ func partsOf(s *record.Sample, calls []call) ownTime {
 
 // checkUpstreams refuses an SLO on overhead without an upstream.
 func (c check) checkUpstreams(s Scenario) error {
-	if c.metric != Overhead || len(s.Upstreams) > 0 {
+	if !slices.Contains(c.metrics, Overhead) || len(s.Upstreams) > 0 {
 		return nil
 	}
 	return fmt.Errorf("%s: scenario.Upstreams is empty: give it the fake servers behind the service, such as llmperftest.NewServer's; a service's overhead is known only beside what its upstreams took", c.name)

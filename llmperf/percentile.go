@@ -12,10 +12,10 @@ import (
 func percentileSLO(m Metric, p float64, limit time.Duration) SLO {
 	name := fmt.Sprintf("p%g", p*100)
 	c := check{
-		name:   fmt.Sprintf("%s_%s", m, name),
-		want:   fmt.Sprintf("%s %s < %s", m.title(), name, duration(limit)),
-		metric: m,
-		limit:  limit.Seconds(),
+		name:    fmt.Sprintf("%s_%s", m, name),
+		want:    fmt.Sprintf("%s %s < %s", m.title(), name, duration(limit)),
+		metrics: []Metric{m},
+		limit:   limit.Seconds(),
 	}
 	if limit < shortestLimit {
 		c.err = fmt.Errorf("%s.P%gBelow(%v): a limit under %v; did you mean %d*time.Millisecond?", m.title(), p*100, limit, shortestLimit, max(1, int64(limit)))

@@ -28,8 +28,10 @@ func refuse(s Scenario, checks []check, deadline time.Time) error {
 			continue
 		}
 		errs = append(errs, c.checkTarget(s.Target), c.checkUpstreams(s))
-		if to := c.targetOf(s.Target); c.metric != "" && !canReport(to, c.metric) {
-			errs = append(errs, fmt.Errorf("%s: the target %v never reports %s; let it stream, if it can, or judge latency instead", c.name, nameOf(to), c.metric.title()))
+		for _, m := range c.metrics {
+			if to := c.targetOf(s.Target); !canReport(to, m) {
+				errs = append(errs, fmt.Errorf("%s: the target %v never reports %s; let it stream, if it can, or judge latency instead", c.name, nameOf(to), m.title()))
+			}
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -163,13 +165,10 @@ func plannedSteps(p Profile) int {
 // measurable says which SLOs are on metrics that the warm-up's successful
 // requests did not report, so that a run need not go on for nothing.
 func measurable(checks []check, warm *Step) error {
-	if warm.Succeeded() == 0 {
-		return nil
-	}
 	var errs []error
 	for _, c := range checks {
-		if seen := c.view(warm); c.metric != "" && seen.Succeeded() > 0 && c.metric.of(&seen.Stats).N == 0 {
-			errs = append(errs, fmt.Errorf("%s cannot be judged: %s of the warm-up", c.name, c.unmeasured(seen)))
+		if missing := c.unmeasured(c.view(warm)); missing != "" {
+			errs = append(errs, fmt.Errorf("%s cannot be judged: %s of the warm-up", c.name, missing))
 		}
 	}
 	return errors.Join(errs...)

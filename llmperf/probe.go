@@ -213,7 +213,7 @@ func (m *measurement) soFar(step *stepRun) Step {
 // still to come. Only times that requests in flight are a part of can tell.
 func (p *prober) refuted(now *Step) bool {
 	for _, c := range p.checks {
-		timed := c.metric == Latency || c.metric == TTFB || c.metric == TTFT
+		timed := len(c.metrics) == 1 && (c.metrics[0] == Latency || c.metrics[0] == TTFB || c.metrics[0] == TTFT)
 		if timed && c.target == "" && judgeStep(c, now, p.judgeAt(now.Load)).Verdict == Fail {
 			return true
 		}

@@ -181,22 +181,32 @@ func refused(c check, step, why string) Outcome {
 
 func judgeStep(c check, s *Step, j judge) Outcome {
 	s = c.view(s)
-	switch {
-	case c.err != nil:
+	if c.err != nil {
 		return refused(c, s.Name, c.err.Error())
-	case c.metric != "" && s.Succeeded() > 0 && c.metric.of(&s.Stats).N == 0:
-		return refused(c, s.Name, c.unmeasured(s))
+	}
+	if missing := c.unmeasured(s); missing != "" {
+		return refused(c, s.Name, missing)
 	}
 	return c.about(c.step(c, s, j).unless(s.Arrivals.Held))
 }
 
-// unmeasured says that the check's metric was not measured in s.
+// unmeasured says what the check is about and no successful request of s reported;
+// "" if there is nothing, or no such request.
 func (c check) unmeasured(s *Step) string {
-	why := "the target never reported " + c.metric.title()
-	if c.metric == Overhead {
-		why = s.Overhead.unknown()
+	if s.Succeeded() == 0 {
+		return ""
 	}
-	return fmt.Sprintf("%s in the %s successful requests", why, count(s.Succeeded()))
+	for _, m := range c.metrics {
+		if m.of(&s.Stats).N > 0 {
+			continue
+		}
+		why := "the target never reported " + m.title()
+		if m == Overhead {
+			why = s.Overhead.unknown()
+		}
+		return fmt.Sprintf("%s in the %s successful requests", why, count(s.Succeeded()))
+	}
+	return ""
 }
 
 // about adds to an outcome's sentence which target it is about.

@@ -125,7 +125,7 @@ func NoSaturationBelowRate(perSecond float64) SLO {
 }
 
 func noSaturationBelow(limit loadLimit) check {
-	c := check{name: "saturation", want: fmt.Sprintf("no saturation up to %v", limit), metric: Latency, scope: limit, reach: limit}
+	c := check{name: "saturation", want: fmt.Sprintf("no saturation up to %v", limit), metrics: []Metric{Latency}, scope: limit, reach: limit}
 	c.leastStep = func(j judge) int { return stats.MinSamples(0.90, j.run) }
 	c.run, c.failsForGood = judgeSaturation, true
 	return c

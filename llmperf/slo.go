@@ -94,13 +94,13 @@ func loadKind(open bool) string {
 // A check is one SLO in one scope. Of its two judgements, over one step and
 // over all steps in scope, it has one or both.
 type check struct {
-	name   string // in test names and attributes: ttft_p95
-	want   string // in sentences: TTFT p95 < 800 ms
-	err    error  // what is wrong with the SLO itself
-	metric Metric // what must have been measured; "" for nothing in particular
-	target string // scope: the requests of this target of a mix; "" for all
-	guard  bool   // what is not refuted passes
-	falls  bool   // scope: steps that show a recovery
+	name    string   // in test names and attributes: ttft_p95
+	want    string   // in sentences: TTFT p95 < 800 ms
+	err     error    // what is wrong with the SLO itself
+	metrics []Metric // what must have been measured
+	target  string   // scope: the requests of this target of a mix; "" for all
+	guard   bool     // what is not refuted passes
+	falls   bool     // scope: steps that show a recovery
 
 	// What figures are to stay below, in the unit of the outcome, where they grow with
 	// load and a search can be led by them; 0 otherwise.

@@ -12,7 +12,7 @@ import (
 // 299 successful requests a step at 95 % confidence. The bounds are log-MOVER
 // (Zou and Donner, Statistics in Medicine 27, 2008).
 func TailRatioBelow(limit float64) SLO {
-	c := check{name: "tail_ratio", want: fmt.Sprintf("p99/p50 < %gx", limit), metric: Latency, limit: limit}
+	c := check{name: "tail_ratio", want: fmt.Sprintf("p99/p50 < %gx", limit), metrics: []Metric{Latency}, limit: limit}
 	if !(limit > 1) || math.IsInf(limit, 1) {
 		c.err = fmt.Errorf("TailRatioBelow(%v): want a ratio above 1, such as 2; p99 is never below p50", limit)
 	}
