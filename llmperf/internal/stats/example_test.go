@@ -38,6 +38,16 @@ func ExampleFailureBounds() {
 	// proving < 0.1 % needs 2995 requests
 }
 
+func ExampleSumBounds() {
+	answers := make([]stats.Part, 300) // of 30 users, over a minute
+	for i := range answers {
+		answers[i] = stats.Part{User: i % 30, At: float64(i) / 300, Value: float64(100 + 37*i%200)} // tokens
+	}
+	tokens, effect := stats.SumBounds(answers, 0.95)
+	fmt.Printf("%.0f tokens/s [%.0f, %.0f], effect %.1f\n", tokens.Estimate/60, tokens.Low/60, tokens.High/60, effect)
+	// Output: 998 tokens/s [901, 1102], effect 1.0
+}
+
 func ExampleQuantileDesignEffect() {
 	observations := make([]stats.Observation, 300)
 	for i := range observations {

@@ -97,6 +97,15 @@ func TestSeriesOfOddValuesGiveNumbers(t *testing.T) {
 		for i, v := range series {
 			observations[i] = stats.Observation{User: r.IntN(5), Value: v}
 		}
+		parts := make([]stats.Part, len(series))
+		for i, v := range series {
+			parts[i] = stats.Part{User: r.IntN(9), At: r.Float64()*1.2 - 0.1, Value: min(v, 1e9)}
+		}
+		sum, effect := stats.SumBounds(parts, 0.95)
+		requireOrdered(t, sum, parts)
+		require.True(t, sum.Low <= sum.Estimate && sum.Estimate <= sum.High, "%v of %v", sum, parts)
+		require.True(t, effect >= 1 && !math.IsInf(effect, 1), "%v", parts)
+
 		deff := stats.QuantileDesignEffect(observations, 0.95)
 		require.True(t, deff >= 1 && !math.IsInf(deff, 1), "%v", series)
 	}

@@ -9,7 +9,7 @@
 // # From requests to intervals
 //
 // [Quantile] bounds a percentile by order statistics and [FailureBounds] a failure rate by Clopper and Pearson; [Ratio] bounds the ratio
-// of two percentiles from the bounds of each. The requests of a load test are correlated, so the first two can be told how many independent
+// of two percentiles from the bounds of each. [CountBounds] bounds a count of requests and [SumBounds] what they add up to. The requests of a load test are correlated, so the first two can be told how many independent
 // requests they stand for: [DesignEffect] measures the correlation, and [EffectiveN] turns it into that number.
 //
 // # From intervals to findings
