@@ -16,7 +16,8 @@ func CountBounds(n int, conf float64) Interval {
 	return b
 }
 
-// poissonCDF returns P(N <= n) of a Poisson variable with the given mean, summed downwards from its largest term.
+// poissonCDF returns P(N <= n) of a Poisson variable with the given mean. It sums the terms on n's side of the mean, from n on, where they
+// shrink: those on the other side begin too small to be a number if n is some thousands.
 func poissonCDF(n int, mean float64) float64 {
 	if mean == 0 {
 		return 1
@@ -24,11 +25,20 @@ func poissonCDF(n int, mean float64) float64 {
 	lgamma, _ := math.Lgamma(float64(n) + 1)
 	term := math.Exp(float64(n)*math.Log(mean) - mean - lgamma)
 	sum := 0.0
-	for k := n; k >= 0 && term > 0; k-- {
-		sum += term
-		term *= float64(k) / mean
+	if float64(n) < mean {
+		for k := n; k >= 0 && term > sum*1e-17; k-- {
+			sum += term
+			term *= float64(k) / mean
+		}
+		return min(sum, 1)
 	}
-	return min(sum, 1)
+	for k := n + 1; ; k++ {
+		term *= mean / float64(k)
+		if term <= sum*1e-17 {
+			return 1 - sum
+		}
+		sum += term
+	}
 }
 
 // bisect returns where below turns from true to false between low and high.
