@@ -193,6 +193,9 @@ func quantity(v float64, unit string) string {
 	case ratio:
 		return fmt.Sprintf("%.2fx", v)
 	case perSecond:
+		if v >= 100 {
+			return count(int(math.Round(v))) + "/s"
+		}
 		return fmt.Sprintf("%.2f/s", v)
 	case inUsers:
 		return number(v)

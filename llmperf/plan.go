@@ -46,7 +46,7 @@ func refuse(s Scenario, checks []check, deadline time.Time) error {
 		return err
 	}
 	_, err := overdraft(s)
-	return errors.Join(err, checkDeadline(s, steps, deadline), enough(s, steps, checks, s.ExpectedLatency))
+	return errors.Join(err, checkDeadline(s, steps, deadline), checkRates(s, steps, checks), enough(s, steps, checks, s.ExpectedLatency))
 }
 
 // An asker is a target that says what it asks.

@@ -51,6 +51,9 @@ func TestPlanAcceptsWhatCanWork(t *testing.T) {
 			s.Target = OpenAI{BaseURL: "https://llm.example/v1", Model: "m", NoStream: true}
 			*slos = []SLO{Latency.P95Below(time.Second), TTFB.P95Below(time.Second)}
 		}, 0},
+		{"rates without a pause", "nobody knows how many requests there will be", func(s *Scenario, slos *[]SLO) {
+			s.Think, *slos = NoThink, []SLO{ThroughputAbove(1000)}
+		}, 0},
 		{"scope between steps", "UpTo(15) covers the step of 10 users", func(_ *Scenario, slos *[]SLO) { *slos = []SLO{UpTo(15, TailRatioBelow(2))} }, 0},
 		{"scope above the profile", "UpTo limits from above only", func(_ *Scenario, slos *[]SLO) { *slos = []SLO{UpTo(500, TailRatioBelow(2))} }, 0},
 		{"saturation at the last step", "some step has exactly as many users", func(_ *Scenario, slos *[]SLO) { *slos = []SLO{NoSaturationBelow(30)} }, 0},
@@ -119,6 +122,10 @@ func TestPlanRefusesWhatCannotWork(t *testing.T) {
 		{"failure rate of 0", "no run proves it", judged(FailureRateBelow(0)), []string{"FailureRateBelow(0)", "between 0 and 1", "0.001 for 0.1 %"}},
 		{"failure rate in percent", "1 is 100 %", judged(FailureRateBelow(1)), []string{"FailureRateBelow(1)", "between 0 and 1", "0.001 for 0.1 %"}},
 		{"throughput of 0", "every service holds it", judged(ThroughputAbove(0)), []string{"ThroughputAbove(0)", "above 0"}},
+		{"throughput above what is sent", "ten users that pause 0.3 s, with answers of 2 s", func(s *Scenario, slos *[]SLO) {
+			s.ExpectedLatency = 2 * time.Second
+			*slos = []SLO{ThroughputAbove(5)}
+		}, []string{"throughput: the step of 10 users sends 4.35 requests/s with answers of 2 s", "throughput > 5 requests/s cannot hold", "ask for less, or begin with a higher load"}},
 		{"saturation below 0 users", "no step is that small", judged(NoSaturationBelow(0)), []string{"NoSaturationBelow(0)", "at least 1"}},
 		{"metric without stream", "a whole answer has no first token", func(s *Scenario, slos *[]SLO) {
 			s.Target = OpenAI{BaseURL: "https://llm.example/v1", Model: "m", NoStream: true}

@@ -118,6 +118,8 @@ type check struct {
 	// The fewest requests with which a verdict can be a pass: of each step, and of
 	// all steps in scope together. nil for none.
 	leastStep, leastRun func(judge) int
+
+	leastRate float64 // requests per second that each step must send for a pass; 0 for no matter
 }
 
 func (c check) checks() []check { return []check{c} }

@@ -61,7 +61,7 @@ func undecided(shown, strict stats.Interval, limit float64) string {
 	case !(times < farTimes):
 		return "it is too close to the limit to tell: whether it is just above or just below would take more than " + fmt.Sprint(farTimes) + "x as long a step"
 	case shown.Low >= limit:
-		return fmt.Sprintf("above the limit, but to fail one step among several takes stronger proof: at the same value, about %s as long a step %s", roundTimes(times), does)
+		return fmt.Sprintf("past the limit, but to fail one step among several takes stronger proof: at the same value, about %s as long a step %s", roundTimes(times), does)
 	default:
 		return fmt.Sprintf("the limit lies within the bounds: at the same value, about %s as long a step %s", roundTimes(times), does)
 	}

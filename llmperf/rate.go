@@ -1,0 +1,68 @@
+package llmperf
+
+import (
+	"errors"
+	"fmt"
+
+	"llmperf.dev/llmperf/internal/stats"
+)
+
+// What the SLOs of something per second have in common.
+
+// above judges a rate of a step that is to be above limit.
+func (c check) above(s *Step, j judge, subject string, limit float64, rate func(conf float64) evidence) Outcome {
+	shown, strict := rate(j.pass), rate(j.fail)
+	o := c.outcome(s, j.pass, shown, perSecond)
+	switch {
+	case s.Requests == 0 || s.Seconds == 0:
+		o.Verdict = Inconclusive
+	case shown.Low > limit:
+		o.Verdict = Pass
+	case strict.High <= limit:
+		o.Verdict = Fail
+	}
+	o.sentence(subject)
+	switch {
+	case o.Verdict != Inconclusive || s.Requests == 0:
+	case s.Succeeded() == 0:
+		o.more("no request succeeded")
+	default:
+		// From below: a higher rate passes.
+		turned := func(e evidence) stats.Interval {
+			return stats.Interval{Low: -e.High, Estimate: -e.Estimate, High: -e.Low}
+		}
+		o.more(undecided(turned(shown), turned(strict), -limit))
+		o.more(dependence(shown))
+	}
+	return o
+}
+
+// checkRates refuses an SLO on requests per second in steps that do not even
+// send so many. Answers take the expected latency, or no time.
+func checkRates(s Scenario, steps []Load, checks []check) error {
+	var errs []error
+	for _, c := range checks {
+		for _, l := range steps {
+			if c.leastRate == 0 || !c.coversLoad(l) {
+				continue
+			}
+			sends, with := l.meanRate(), ""
+			if !l.open() {
+				cycle := s.Think.cycle(s.ExpectedLatency)
+				if cycle == 0 {
+					continue
+				}
+				sends, with = l.meanUsers()/cycle.Seconds(), " if answers took no time"
+				if s.ExpectedLatency > 0 {
+					with = " with answers of " + duration(s.ExpectedLatency)
+				}
+			}
+			if sends *= c.shareOf(s.Target); sends <= c.leastRate {
+				errs = append(errs, fmt.Errorf("%s: the step of %v sends %s requests/s%s, so that %s cannot hold in it, and it is to hold in every step: ask for less, or begin with a higher load",
+					c.name, l, number(sends), with, c.want))
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
