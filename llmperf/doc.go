@@ -76,6 +76,9 @@
 //   - Failure rate: failed requests over all. Below 0.1 % is healthy, up to 1 %
 //     a warning, above it critical.
 //   - RPS and throughput: requests sent, and requests that succeed, per second.
+//   - Goodput: requests per second that succeed within limits of each, such as
+//     TTFT.Within(800*time.Millisecond). See [GoodputAbove].
+//   - Output tokens per second: those of successful requests, all users together.
 //   - In flight: the mean number of requests at the service at once.
 //
 // A percentile is the nearest rank of the sorted values: p95 of 100 values is
@@ -144,9 +147,10 @@
 //
 // Bounds of percentiles are order statistics (Hahn and Meeker), of ratios
 // log-MOVER (Zou and Donner 2008), of the failure rate those of Clopper and
-// Pearson; effective requests come from batch means and from users as clusters.
-// CALIBRATION.md, beside this file, shows how often the verdicts are wrong,
-// measured against services whose truth is known.
+// Pearson, of requests per second those of Garwood, and of tokens per second what
+// Fay and Feuer (1997) make of these; effective requests come from batch means
+// and from users as clusters. CALIBRATION.md, beside this file, shows how often
+// the verdicts are wrong, measured against services whose truth is known.
 //
 // # Saturation and growth
 //

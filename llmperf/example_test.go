@@ -231,6 +231,42 @@ func ExampleStats_FailureHealth() {
 	// Output: healthy–warning healthy
 }
 
+// Of the requests that a service answers, only those that come in time are good.
+func ExampleGoodputAbove() {
+	res, err := llmperf.Measure(context.Background(), moment)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, o := range res.Check(
+		llmperf.GoodputAbove(10, llmperf.TTFT.Within(time.Second), llmperf.Latency.Within(10*time.Second)),
+		llmperf.GoodputAbove(10, llmperf.Latency.Within(time.Millisecond)), // its answers take 3 ms
+	) {
+		fmt.Println(o.Want+":", o.Verdict)
+	}
+	// Output:
+	// goodput > 10 requests/s (TTFT within 1 s, latency within 10 s): pass
+	// goodput > 10 requests/s (latency within 1 ms): fail
+}
+
+// A limit of single requests, which goodput is counted by.
+func ExampleRequestLimit() {
+	fmt.Println(llmperf.TTFT.Within(800 * time.Millisecond))
+	// Output: TTFT within 800 ms
+}
+
+// Tokens per second, of all users together.
+func ExampleOutputTokensAbove() {
+	res, err := llmperf.Measure(context.Background(), moment)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	o := res.Check(llmperf.OutputTokensAbove(50))[0]
+	fmt.Println(o.Want+":", o.Verdict)
+	// Output: output > 50 tokens/s: pass
+}
+
 // Guard asks for less than proof: a run too short to prove an SLO can still
 // refute it.
 func ExampleGuard() {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"llmperf.dev/llmperf/internal/record"
 	"llmperf.dev/llmperf/internal/stats"
 )
 
@@ -70,6 +71,11 @@ func madeStep(m made) Step {
 	if m.bursts > 0 {
 		s.Latency = bursts(ok, m.bursts, m.median, m.sigma)
 	}
+	s.samples = madeSamples(m, s.From, s.Until)
+	for i := range s.samples {
+		s.OutputTokens += s.samples[i].OutputTokens()
+	}
+	s.OutputTokensPerSecond = float64(s.OutputTokens) / s.Seconds
 	s.TailRatio = float64(s.Latency.P99) / float64(max(s.Latency.P50, 1))
 	if m.failed > 0 {
 		s.FailureRate = float64(m.failed) / float64(m.requests)
@@ -79,6 +85,29 @@ func madeStep(m made) Step {
 		}
 	}
 	return s
+}
+
+// madeSamples are the requests of a made-up load, sent evenly by users in turn.
+// Where they come in bursts, every other burst is twice as slow and half as long.
+func madeSamples(m made, from, until time.Duration) []record.Sample {
+	samples := make([]record.Sample, m.requests)
+	latencies := logNormals(m.requests, m.median, m.sigma)
+	lengths := logNormals(m.requests, 100, 0.5)
+	for i := range samples {
+		latency, tokens := int64(latencies[i]), int32(lengths[i])
+		if m.bursts > 0 && i/m.bursts%2 == 1 {
+			latency, tokens = 2*latency, tokens/2
+		}
+		sent := int64(from) + int64(until-from)*int64(i)/int64(m.requests)
+		samples[i] = record.Sample{
+			User: int32(i % m.users), Number: int32(i / m.users), Sent: sent, FirstByte: sent + latency/10, FirstToken: sent + latency/8,
+			LastToken: sent + latency, End: sent + latency, Chunks: tokens, Tokens: tokens, FirstTokens: 1,
+		}
+		if m.failed > 0 && i%max(1, m.requests/m.failed) == 0 && i/max(1, m.requests/m.failed) < m.failed {
+			samples[i].Class, samples[i].Tokens = record.Timeout, 0
+		}
+	}
+	return samples
 }
 
 // madeResult is the result of the given loads at the default confidence.
@@ -177,6 +206,24 @@ func TestMessages(t *testing.T) {
 		{"throughput_fail", "24 requests/s were seen", madeResult(usual), ThroughputAbove(30), Fail},
 		{"throughput_inconclusive", "24 requests/s were seen", madeResult(usual), ThroughputAbove(24), Inconclusive},
 
+		{"output_tokens_pass", "2,700 tokens/s were seen", madeResult(usual), OutputTokensAbove(2000), Pass},
+		{"output_tokens_fail", "2,700 tokens/s were seen", madeResult(usual), OutputTokensAbove(3500), Fail},
+		{"output_tokens_inconclusive", "2,700 tokens/s were seen", madeResult(usual), OutputTokensAbove(2650), Inconclusive},
+		{"output_tokens_dependent", "the length of answers changes from time to time", madeResult(beside(usual, func(m *made) { m.bursts = 240 })), OutputTokensAbove(1900), Inconclusive},
+		{"output_tokens_none", "all requests failed", madeResult(failing(80, 80)), OutputTokensAbove(100), Inconclusive},
+		{"output_tokens_never", "the target counts no tokens", tokenless(madeResult(usual)), OutputTokensAbove(100), Fail},
+
+		{"goodput_pass", "four in five requests are good", madeResult(usual), GoodputAbove(15, TTFT.Within(400*ms), Latency.Within(2600*ms)), Pass},
+		{"goodput_fail", "half the requests are good", madeResult(usual), GoodputAbove(15, Latency.Within(2*time.Second)), Fail},
+		{"goodput_inconclusive", "half the requests are good", madeResult(usual), GoodputAbove(11.8, Latency.Within(2*time.Second)), Inconclusive},
+		{"goodput_all", "every request is good", madeResult(usual), GoodputAbove(20, ITL.Within(time.Second)), Pass},
+		{"goodput_failures", "failed requests are never good, whatever they took", madeResult(failing(1200, 300)), GoodputAbove(20, TPOT.Within(time.Second), TTFB.Within(time.Second)), Fail},
+		{"goodput_dependent", "slow moments slow all", madeResult(beside(usual, func(m *made) { m.bursts = 240 })), GoodputAbove(13, Latency.Within(3*time.Second)), Inconclusive},
+		{"goodput_none_good", "no request is fast enough", madeResult(thin(usual, 40)), GoodputAbove(0.1, Latency.Within(100*ms)), Fail},
+		{"goodput_all_failed", "nothing succeeded", madeResult(failing(80, 80)), GoodputAbove(1, Latency.Within(time.Second)), Fail},
+		{"goodput_one_of_many", "one step is past the limit, but not surely enough for one among twenty", oneOfMany(), UpTo(10, GoodputAbove(18.9, Latency.Within(2450*ms))), Inconclusive},
+		{"goodput_guard", "what is not refuted passes", madeResult(usual), Guard(GoodputAbove(12, Latency.Within(2*time.Second))), Pass},
+
 		{"saturation_fail", "p95 rises to four times the first step's", madeResult(step(10, 1), step(20, 1.1), step(30, 2.5), step(40, 4)), NoSaturationBelow(40), Fail},
 		{"saturation_fail_by_failures", "latency stays, and failures don't", madeResult(step(10, 1), step(20, 1), beside(step(30, 1), func(m *made) { m.failed = 60 })), NoSaturationBelow(30), Fail},
 		{"saturation_pass", "p95 hardly rises", madeResult(step(10, 1), step(20, 1.1), step(30, 1.2), step(40, 1.3)), NoSaturationBelow(40), Pass},
@@ -258,6 +305,15 @@ func cutOff(n int) *Result {
 	}
 	s.Requests, s.Failed = s.Requests+n, n
 	s.Failures = map[string]int{"unfinished": n}
+	return r
+}
+
+// tokenless is a run whose answers have no tokens.
+func tokenless(r *Result) *Result {
+	r.Steps[0].OutputTokens = 0
+	for i := range r.Steps[0].samples {
+		r.Steps[0].samples[i].Tokens = 0
+	}
 	return r
 }
 

@@ -51,6 +51,9 @@ func TestPlanAcceptsWhatCanWork(t *testing.T) {
 			s.Target = OpenAI{BaseURL: "https://llm.example/v1", Model: "m", NoStream: true}
 			*slos = []SLO{Latency.P95Below(time.Second), TTFB.P95Below(time.Second)}
 		}, 0},
+		{"rates that can be", "ten users that pause 0.3 s send 33 requests/s", func(_ *Scenario, slos *[]SLO) {
+			*slos = []SLO{GoodputAbove(30, Latency.Within(time.Second)), ThroughputAbove(30), OutputTokensAbove(1e6)}
+		}, 0},
 		{"rates without a pause", "nobody knows how many requests there will be", func(s *Scenario, slos *[]SLO) {
 			s.Think, *slos = NoThink, []SLO{ThroughputAbove(1000)}
 		}, 0},
@@ -122,10 +125,29 @@ func TestPlanRefusesWhatCannotWork(t *testing.T) {
 		{"failure rate of 0", "no run proves it", judged(FailureRateBelow(0)), []string{"FailureRateBelow(0)", "between 0 and 1", "0.001 for 0.1 %"}},
 		{"failure rate in percent", "1 is 100 %", judged(FailureRateBelow(1)), []string{"FailureRateBelow(1)", "between 0 and 1", "0.001 for 0.1 %"}},
 		{"throughput of 0", "every service holds it", judged(ThroughputAbove(0)), []string{"ThroughputAbove(0)", "above 0"}},
-		{"throughput above what is sent", "ten users that pause 0.3 s, with answers of 2 s", func(s *Scenario, slos *[]SLO) {
+		{"output tokens of 0", "every service holds it", judged(OutputTokensAbove(0)), []string{"OutputTokensAbove(0)", "above 0"}},
+		{"output tokens NaN", "nothing compares with it", judged(OutputTokensAbove(math.NaN())), []string{"OutputTokensAbove(NaN)", "above 0"}},
+		{"goodput of 0", "every service holds it", judged(GoodputAbove(0, TTFT.Within(time.Second))), []string{"GoodputAbove(0", "above 0"}},
+		{"endless goodput", "no service holds it", judged(GoodputAbove(math.Inf(1), TTFT.Within(time.Second))), []string{"GoodputAbove(+Inf", "above 0"}},
+		{"goodput without limits", "it is throughput", judged(GoodputAbove(2)), []string{"GoodputAbove(2)", "no limit", "llmperf.TTFT.Within(", "ThroughputAbove"}},
+		{"goodput by gaps", "a request has many of them", judged(GoodputAbove(2, ICL.Within(time.Second))), []string{"ICL.Within", "one value", "ITL or TPOT"}},
+		{"goodput by overhead", "it is the service's, and known only beside upstreams", judged(GoodputAbove(2, Overhead.Within(time.Second))), []string{"overhead.Within", "one value", "Latency, TTFB"}},
+		{"goodput limit without unit", "800 is 800 ns", judged(GoodputAbove(2, TTFT.Within(800))), []string{"TTFT.Within(800ns)", "800*time.Millisecond"}},
+		{"empty goodput limit", "it limits nothing", judged(GoodputAbove(2, RequestLimit{})), []string{"RequestLimit is empty", "llmperf.TTFT.Within("}},
+		{"goodput of whole answers by TTFT", "a whole answer has no first token", func(s *Scenario, slos *[]SLO) {
+			s.Target = OpenAI{BaseURL: "https://llm.example/v1", Model: "m", NoStream: true}
+			*slos = []SLO{GoodputAbove(2, Latency.Within(time.Second), TTFT.Within(time.Second))}
+		}, []string{"goodput", "never reports TTFT", "let it stream"}},
+		{"goodput above what is sent", "ten users that pause 0.3 s send 33 requests/s at most", judged(GoodputAbove(40, Latency.Within(time.Second))),
+			[]string{"goodput: the step of 10 users sends 33.3 requests/s if answers took no time", "goodput > 40 requests/s (latency within 1 s) cannot hold", "ask for less, or begin with a higher load"}},
+		{"throughput above what is sent", "and 4.3 with answers of 2 s", func(s *Scenario, slos *[]SLO) {
 			s.ExpectedLatency = 2 * time.Second
 			*slos = []SLO{ThroughputAbove(5)}
-		}, []string{"throughput: the step of 10 users sends 4.35 requests/s with answers of 2 s", "throughput > 5 requests/s cannot hold", "ask for less, or begin with a higher load"}},
+		}, []string{"throughput: the step of 10 users sends 4.35 requests/s with answers of 2 s"}},
+		{"goodput of one target above what it is sent", "half of 33 requests/s", func(s *Scenario, slos *[]SLO) {
+			s.Target = Mix{{Name: "a", Weight: 1, Target: idle}, {Name: "b", Weight: 1, Target: idle}}
+			*slos = []SLO{OnTarget("a", GoodputAbove(20, Latency.Within(time.Second)))}
+		}, []string{"goodput_a: the step of 10 users sends 16.7 requests/s"}},
 		{"saturation below 0 users", "no step is that small", judged(NoSaturationBelow(0)), []string{"NoSaturationBelow(0)", "at least 1"}},
 		{"metric without stream", "a whole answer has no first token", func(s *Scenario, slos *[]SLO) {
 			s.Target = OpenAI{BaseURL: "https://llm.example/v1", Model: "m", NoStream: true}
@@ -242,5 +264,9 @@ func TestMeasurable(t *testing.T) {
 	assert.ErrorContains(t, err, "ttft_p95")
 	assert.ErrorContains(t, err, "TTFT in the 5 successful requests")
 	assert.NotContains(t, err.Error(), "latency", "the other SLOs are fine")
+	checks = SLOs{OutputTokensAbove(1), GoodputAbove(1, Latency.Within(time.Second), ITL.Within(time.Second))}.checks()
+	err = measurable(checks, warm)
+	assert.ErrorContains(t, err, "output_tokens cannot be judged: the target never reported output tokens in the 5 successful requests of the warm-up")
+	assert.ErrorContains(t, err, "goodput cannot be judged: the target never reported ITL in the 5 successful requests of the warm-up")
 	assert.NoError(t, measurable(checks, &Step{Stats: Stats{Requests: 5, Failed: 5}}), "without a success nothing is known of the metrics")
 }

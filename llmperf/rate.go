@@ -3,7 +3,9 @@ package llmperf
 import (
 	"errors"
 	"fmt"
+	"time"
 
+	"llmperf.dev/llmperf/internal/record"
 	"llmperf.dev/llmperf/internal/stats"
 )
 
@@ -35,6 +37,24 @@ func (c check) above(s *Step, j judge, subject string, limit float64, rate func(
 		o.more(dependence(shown))
 	}
 	return o
+}
+
+// rateOf is what a step's requests add up to per second, between its bounds,
+// each at confidence conf.
+func (s *Step) rateOf(conf float64, add func(*record.Sample) float64) evidence {
+	parts := make([]stats.Part, len(s.samples))
+	for i := range s.samples {
+		r := &s.samples[i]
+		parts[i] = stats.Part{
+			User: int(r.User), At: float64(time.Duration(r.Sent)-s.From) / float64(s.Until-s.From), Value: add(r),
+		}
+	}
+	sum, effect := stats.SumBounds(parts, conf)
+	return evidence{
+		Interval:  stats.Interval{Low: sum.Low / s.Seconds, Estimate: sum.Estimate / s.Seconds, High: sum.High / s.Seconds},
+		n:         len(parts),
+		effective: stats.EffectiveN(len(parts), effect),
+	}
 }
 
 // checkRates refuses an SLO on requests per second in steps that do not even

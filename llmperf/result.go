@@ -3,6 +3,7 @@ package llmperf
 import (
 	"time"
 
+	"llmperf.dev/llmperf/internal/record"
 	"llmperf.dev/llmperf/internal/stats"
 )
 
@@ -97,7 +98,8 @@ type Stats struct {
 	Overhead OverheadStats `json:"overhead,omitzero"` // if the scenario has upstreams
 	Arrivals ArrivalStats  `json:"arrivals,omitzero"` // of an open loop
 
-	failureEffect float64 // design effect of failing; 0 for none
+	failureEffect float64         // design effect of failing; 0 for none
+	samples       []record.Sample // the requests in the order in which they were sent; not of the whole run, which no SLO judges at once
 }
 
 // Succeeded is the number of successful requests.

@@ -206,6 +206,9 @@ func (c check) unmeasured(s *Step) string {
 		}
 		return fmt.Sprintf("%s in the %s successful requests", why, count(s.Succeeded()))
 	}
+	if c.tokens && s.OutputTokens == 0 {
+		return fmt.Sprintf("the target never reported output tokens in the %s successful requests", count(s.Succeeded()))
+	}
 	return ""
 }
 

@@ -98,6 +98,7 @@ type check struct {
 	want    string   // in sentences: TTFT p95 < 800 ms
 	err     error    // what is wrong with the SLO itself
 	metrics []Metric // what must have been measured
+	tokens  bool     // output tokens must have been reported
 	target  string   // scope: the requests of this target of a mix; "" for all
 	guard   bool     // what is not refuted passes
 	falls   bool     // scope: steps that show a recovery

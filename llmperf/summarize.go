@@ -73,15 +73,25 @@ func (b *bucket) covers(t time.Duration) bool {
 
 // sumUp puts the figures of a bucket into s.
 func (m *measurement) sumUp(s *Step, b *bucket) {
-	s.Stats = sumUp(b.samples, b.gaps, b.until-b.from, b.users)
+	s.Stats = b.stats()
 	calls := m.callsIn(b.samples)
 	s.Overhead, s.Arrivals = overheadOf(b, calls), arrivalsOf(b)
 	s.Targets = nil
 	for i, name := range parts(m.scenario.Target) {
-		part := TargetStats{Name: name, Stats: sumUp(b.parts[i].samples, b.parts[i].gaps, b.until-b.from, b.users)}
+		part := TargetStats{Name: name, Stats: b.parts[i].stats()}
 		part.Overhead, part.Arrivals = overheadOf(b.parts[i], calls), arrivalsOf(b.parts[i])
 		s.Targets = append(s.Targets, part)
 	}
+}
+
+// stats are the figures of the bucket. They keep its samples, unless it sums up
+// others, which have them.
+func (b *bucket) stats() Stats {
+	s := sumUp(b.samples, b.gaps, b.until-b.from, b.users)
+	if b.merged == nil {
+		s.samples = b.samples
+	}
+	return s
 }
 
 // failureName is the name under which a failed request is counted.
