@@ -267,6 +267,27 @@ func ExampleOutputTokensAbove() {
 	// Output: output > 50 tokens/s: pass
 }
 
+// What no SLO of this package says can be said in a function.
+func ExampleCustom() {
+	res, err := llmperf.Measure(context.Background(), moment)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	full := llmperf.Custom("tokens_per_answer", func(s llmperf.Step) llmperf.Outcome {
+		o := llmperf.Outcome{Verdict: llmperf.Pass, Seen: float64(s.OutputTokens) / float64(max(1, s.Succeeded())), Unit: "tokens"}
+		if o.Seen < 3 {
+			o.Verdict = llmperf.Fail
+		}
+		o.Message = fmt.Sprintf("answers of %.3g tokens on average, want at least 3", o.Seen)
+		return o
+	})
+	for _, o := range res.Check(llmperf.UpTo(4, full)) {
+		fmt.Println(o.Step, o.Message, o.Verdict)
+	}
+	// Output: users=4 answers of 3 tokens on average, want at least 3 pass
+}
+
 // Guard asks for less than proof: a run too short to prove an SLO can still
 // refute it.
 func ExampleGuard() {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -223,6 +224,20 @@ func TestMessages(t *testing.T) {
 		{"goodput_all_failed", "nothing succeeded", madeResult(failing(80, 80)), GoodputAbove(1, Latency.Within(time.Second)), Fail},
 		{"goodput_one_of_many", "one step is past the limit, but not surely enough for one among twenty", oneOfMany(), UpTo(10, GoodputAbove(18.9, Latency.Within(2450*ms))), Inconclusive},
 		{"goodput_guard", "what is not refuted passes", madeResult(usual), Guard(GoodputAbove(12, Latency.Within(2*time.Second))), Pass},
+
+		{"custom_words", "its own words come through", madeResult(usual), Custom("answers", func(s Step) Outcome {
+			return Outcome{Verdict: Pass, Want: "answers > 100", Message: fmt.Sprintf("%d answers, want > 100: PASS", s.Succeeded())}
+		}), Pass},
+		{"custom_bare", "a verdict is enough", madeResult(usual), Custom("answers", func(Step) Outcome { return Outcome{Verdict: Fail} }), Fail},
+		{"custom_guard", "what is not refuted passes", madeResult(usual), Guard(Custom("answers", func(Step) Outcome { return Outcome{Verdict: Inconclusive} })), Pass},
+		{"custom_guard_words", "what is not refuted passes, and says so", madeResult(usual), Guard(Custom("answers", func(Step) Outcome {
+			return Outcome{Verdict: Inconclusive, Message: "too few answers to tell"}
+		})), Pass},
+		{"custom_no_verdict", "to say nothing would look like a pass", madeResult(usual), Custom("answers", func(Step) Outcome { return Outcome{} }), Fail},
+		{"custom_wrong_verdict", "nobody knows what it means", madeResult(usual), Custom("answers", func(Step) Outcome { return Outcome{Verdict: "ok"} }), Fail},
+		{"custom_wrong_name", "it would be another test's", madeResult(usual), Custom("answers", func(Step) Outcome { return Outcome{Verdict: Pass, Name: "a/b"} }), Fail},
+		{"custom_ended", "as require does", madeResult(usual), Custom("answers", func(Step) Outcome { runtime.Goexit(); return Outcome{} }), Fail},
+		{"custom_nothing", "nothing was measured", madeResult(failing(0, 0)), Custom("answers", func(Step) Outcome { return Outcome{Verdict: Pass} }), Fail},
 
 		{"saturation_fail", "p95 rises to four times the first step's", madeResult(step(10, 1), step(20, 1.1), step(30, 2.5), step(40, 4)), NoSaturationBelow(40), Fail},
 		{"saturation_fail_by_failures", "latency stays, and failures don't", madeResult(step(10, 1), step(20, 1), beside(step(30, 1), func(m *made) { m.failed = 60 })), NoSaturationBelow(30), Fail},

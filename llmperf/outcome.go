@@ -43,7 +43,7 @@ type Outcome struct {
 	Seen       float64 `json:"seen"`            // estimate, in Unit
 	Low        float64 `json:"low"`             // its lower bound; 0 claims nothing
 	High       float64 `json:"high,omitempty"`  // its upper bound; 0 if there is none
-	Unit       string  `json:"unit"`            // "s", "x", "1/s", "users", or "" for a share
+	Unit       string  `json:"unit"`            // "s", "x", "1/s", "users", "" for a share, or another of a Custom's own
 	N          int     `json:"n"`               // requests it rests on
 	Effective  int     `json:"n_effective"`     // as many independent requests are they worth
 	Confidence float64 `json:"confidence"`      // of each bound
@@ -53,6 +53,7 @@ type Outcome struct {
 	guarded   bool   // being undecided is a pass, as [Guard] has it
 	partial   bool   // being proved is no pass, since some of what the SLO is about was not run
 	unbounded bool   // there is no upper bound
+	wordy     bool   // there is no figure: the message says it all
 }
 
 // path is the outcome's subtest below the test that ran it.
@@ -162,8 +163,11 @@ func (o Outcome) unless(held int) Outcome {
 
 // figures are the estimate and its bounds: 912 ms [870 ms, 967 ms].
 func (o *Outcome) figures() string {
-	if o.N == 0 {
+	switch {
+	case o.N == 0:
 		return "nothing measured"
+	case o.wordy:
+		return "no figure"
 	}
 	b := stats.Interval{Low: o.Low, Estimate: o.Seen, High: o.High}
 	if o.unbounded {
@@ -199,8 +203,10 @@ func quantity(v float64, unit string) string {
 		return fmt.Sprintf("%.2f/s", v)
 	case inUsers:
 		return number(v)
-	default:
+	case share:
 		return percent(v)
+	default:
+		return number(v) + " " + unit
 	}
 }
 

@@ -148,6 +148,9 @@ func TestPlanRefusesWhatCannotWork(t *testing.T) {
 			s.Target = Mix{{Name: "a", Weight: 1, Target: idle}, {Name: "b", Weight: 1, Target: idle}}
 			*slos = []SLO{OnTarget("a", GoodputAbove(20, Latency.Within(time.Second)))}
 		}, []string{"goodput_a: the step of 10 users sends 16.7 requests/s"}},
+		{"custom without a name", "its tests would have none", judged(Custom("", func(Step) Outcome { return Outcome{} })), []string{"Custom(\"\"", "letters, digits", "tokens_per_answer"}},
+		{"custom with a slash", "it would be another test's", judged(Custom("a/b c", func(Step) Outcome { return Outcome{} })), []string{"Custom(\"a/b c\"", "becomes a test's"}},
+		{"custom without a function", "nobody judges", judged(Custom("mine", nil)), []string{"Custom(\"mine\", nil)", "a function that judges a step"}},
 		{"saturation below 0 users", "no step is that small", judged(NoSaturationBelow(0)), []string{"NoSaturationBelow(0)", "at least 1"}},
 		{"metric without stream", "a whole answer has no first token", func(s *Scenario, slos *[]SLO) {
 			s.Target = OpenAI{BaseURL: "https://llm.example/v1", Model: "m", NoStream: true}
