@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -20,6 +21,10 @@ const (
 	runsOfFive = 2000
 	runsOfTen  = 1000
 	runsOfPair = 4000
+
+	// How many searches for a capacity, and for one that is claimed.
+	searches = 200
+	claims   = 1000
 )
 
 // A document is Markdown in the making.
@@ -141,6 +146,7 @@ func calibrate(t *testing.T) string {
 	tables.saturation(t)
 	tables.growth(t)
 	tables.regression(t)
+	tables.capacity(t)
 
 	d := new(document)
 	d.say("# How often verdicts are wrong")
@@ -303,4 +309,37 @@ func (d *document) regression(t *testing.T) {
 	d.end()
 	d.margins(runsOfPair)
 	d.say("What drifts between two runs without a change of the service is in neither, so it is not in this table.")
+}
+
+func (d *document) capacity(t *testing.T) {
+	d.say("## The capacity")
+	d.say("How many users can a service take? `MeasureCapacity` with `Search{MaxUsers: %d}`, against services with users that pause 0.1 to 0.5 s, an answer of which takes 1 s (formulas) or 4 s (the fake models of package llmperftest, whose true capacity is measured by steps of 40 minutes each). That of formulas lies between 15 and 185 users, differently in every search; latency is lognormal with a standard deviation of its logarithm of %g, and its p95 the named multiple of that at no load, twice at the capacity. Beside it stands what is usually done: ten more users every minute until the bare figure is past the limit; the capacity is then the load before.", mostUsers, kneeSigma)
+	d.say("The error is the root mean square of the difference from the most users that the service takes. *Too far* is by more than a tenth. *Outside* counts searches that hold more users than it takes for proved, and that hold as many as it takes for refuted: probes are judged at 90 %% confidence, up to three times each. Minutes and user-minutes are under load, on average, and include the warm-up of 30 s and settling. Twenty steps of a minute to %d users are 20 minutes and 2,100 user-minutes.", mostUsers)
+	d.head("service", "rule", "error in users", "too far", "outside", "probes", "minutes", "user-minutes")
+	row := func(name, rule, outside, probes string, f finding) {
+		d.row(name, rule, fmt.Sprintf("%.1f", f.rmse()), share(f.far, f.repetitions, true), outside, probes, fmt.Sprintf("%.1f", f.mean(f.minutes)), fmt.Sprintf("%.0f", f.mean(f.userMinutes)))
+	}
+	require := func(q quest, f finding) {
+		d.require(t, "capacity of a service, "+q.name+": farther from the truth than a tenth", f.far, f.repetitions, farCapacity)
+		assert.LessOrEqual(t, f.mean(f.minutes), minutesOfSearch, q.name)
+	}
+	for _, s := range kneeShapes {
+		q := s.quest()
+		searched, climbed := q.found(t, searches, true)
+		require(q, searched)
+		row(q.name, "llmperf", share(searched.lowWrong, searches, true)+" / "+share(searched.highWrong, searches, true), fmt.Sprintf("%.1f", searched.mean(searched.probes)), searched)
+		row("", "+10 a minute", "", "", climbed)
+	}
+	for _, e := range engineQuests {
+		q := e.quest(t, 40*time.Minute)
+		searched, _ := q.found(t, searches, false)
+		require(q, searched)
+		row(fmt.Sprintf("%s: %.1f users", q.name, q.capacity(1)), "llmperf", share(searched.lowWrong, searches, true)+" / "+share(searched.highWrong, searches, true), fmt.Sprintf("%.1f", searched.mean(searched.probes)), searched)
+	}
+	d.end()
+	d.margins(searches)
+	at := claimed(t, claims)
+	d.require(t, "claim that a service takes exactly its capacity: false pass", at.pass, claims, wrongAtLimit)
+	d.require(t, "claim that a service takes exactly its capacity: false failure", at.fail, claims, wrongAtLimit)
+	d.say("With `Search.AtLeast`, a load is claimed. Where it is exactly the capacity, of the gradual service, nothing can be proved: **pass / fail / inconclusive** in percent of %d searches is %s.", claims, at.write(1))
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,6 +26,11 @@ const (
 	missedSharp     = 0.05 // not finding the very step of a sharp knee at 300 requests a step
 	missedMedium    = 0.05 // not finding the step of a medium knee, or one beside it, likewise
 	wrongGrowth     = 0.10 // naming a wrong pattern of growth, which unclear is not
+	farCapacity     = 0.20 // finding a capacity farther from the truth than a tenth of it
+
+	// The most minutes that a search among up to 200 users may take on average: half
+	// of what twenty steps of a minute each take.
+	minutesOfSearch = 10.0
 )
 
 // unlikely is the probability below which a count refutes that it comes from no
@@ -157,6 +163,24 @@ func TestCalibrationOfRegressions(t *testing.T) {
 	assert.NoError(t, tooMany(c.ours.fail, c.repetitions, wrongAtLimit))
 	assert.NoError(t, tooMany(c.ours.pass, c.repetitions, wrongAtLimit))
 	assert.Error(t, tooMany(c.naive.fail, c.repetitions, wrongAtLimit))
+}
+
+func TestCalibrationOfCapacities(t *testing.T) {
+	check := func(q quest, n int) {
+		found, _ := q.found(t, n, false)
+		assert.NoError(t, tooMany(found.far, n, farCapacity), q.name)
+		assert.LessOrEqual(t, found.mean(found.minutes), minutesOfSearch, q.name)
+	}
+	for _, s := range kneeShapes {
+		check(s.quest(), runs(10))
+	}
+	if !testing.Short() {
+		check(engineQuests[0].quest(t, 8*time.Minute), 4)
+	}
+	n := runs(25)
+	atLimit := claimed(t, n)
+	assert.NoError(t, tooMany(atLimit.pass, n, wrongAtLimit))
+	assert.NoError(t, tooMany(atLimit.fail, n, wrongAtLimit))
 }
 
 // TestCalibrationDocument makes CALIBRATION.md where it is asked to.

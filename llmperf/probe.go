@@ -33,7 +33,7 @@ func planSearch(s Scenario, search Search, checks []check, deadline time.Time) (
 		errs = append(errs, c.checkSearch())
 	}
 	p := newProber(search.withDefaults(), checks, s.withDefaults().Confidence)
-	s.Profile = p
+	s.Profile, s.HoldUntilDecided = p, false // probes have looks of their own
 	s, err := plan(s, checks, deadline)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return s, err
