@@ -74,8 +74,8 @@ func (c check) enoughInSteps(steps []Load, yields []float64, answers string, j j
 		return nil
 	}
 	least, worst := float64(c.leastStep(j)), -1
-	for i, l := range steps {
-		if c.coversLoad(l) && goodLuck*yields[i] < least && (worst < 0 || yields[i] < yields[worst]) {
+	for i := range steps {
+		if c.coversPlanned(steps, i) && goodLuck*yields[i] < least && (worst < 0 || yields[i] < yields[worst]) {
 			worst = i
 		}
 	}

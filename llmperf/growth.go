@@ -30,8 +30,12 @@ func growthOf(steps []Step, s Scenario) Growth {
 	if len(steps) == 0 {
 		return Unclear
 	}
-	p := scalingQuantile(&steps[0], s.Confidence)
-	return Growth(stats.ClassifyGrowth(levelsOf(byLoad(steps), p, 1, s.Confidence), p, s.SaturationFailures, s.Confidence).String())
+	rising := byLoad(steps)
+	if oneLoad(rising) {
+		return Unclear
+	}
+	p := scalingQuantile(&rising[0], s.Confidence)
+	return Growth(stats.ClassifyGrowth(levelsOf(rising, p, 1, s.Confidence), p, s.SaturationFailures, s.Confidence).String())
 }
 
 // stepsForGrowth is how many steps a shape takes.
@@ -49,13 +53,12 @@ func GrowthAtMost(most Growth) SLO {
 	}
 	c.run = func(c check, r *Result, steps []Step, j judge) Outcome {
 		seen := growthOf(steps, r.scenario)
-		e := evidence{}
-		for i := range steps {
-			e.n += steps[i].Requests
-			e.effective += steps[i].Latency.quantile(0.95, j.run).effective + steps[i].Failed
+		rising, e := byLoad(steps), evidence{}
+		for i := range rising {
+			e.n += rising[i].Requests
+			e.effective += rising[i].Latency.quantile(0.95, j.run).effective + rising[i].Failed
 		}
 		e.effective = min(e.effective, e.n)
-		rising := byLoad(steps)
 		first, last := &rising[0], &rising[len(rising)-1]
 		if first.Latency.P95 > 0 {
 			b := stats.Ratio(last.Latency.quantile(0.95, j.run).Interval, first.Latency.quantile(0.95, j.run).Interval)
@@ -73,9 +76,12 @@ func GrowthAtMost(most Growth) SLO {
 		o.Message = fmt.Sprintf("growth pattern of latency p95: %s, %s from %s to %v, want at most %s: %s",
 			seen, o.figures(), number(first.Load.level()), last.Load, most, o.said())
 		if o.Verdict == Inconclusive {
-			if len(steps) < stepsForGrowth {
-				o.more(fmt.Sprintf("a shape takes %d steps and there are %d: use more, smaller steps", stepsForGrowth, len(steps)))
-			} else {
+			switch {
+			case oneLoad(rising):
+				o.more("all steps have one load, and growth is over loads: use steps of several, or NoSaturationBelow to see whether latency grows with time")
+			case len(rising) < stepsForGrowth:
+				o.more(fmt.Sprintf("a shape takes %d steps and there are %d: use more, smaller steps", stepsForGrowth, len(rising)))
+			default:
 				o.more("the shape hangs on a single step, or its ends cannot be told apart: longer steps, or more of them, decide")
 			}
 		}
@@ -84,10 +90,15 @@ func GrowthAtMost(most Growth) SLO {
 	return c
 }
 
+// oneLoad reports whether there are several steps, of the same load.
+func oneLoad(steps []Step) bool {
+	return len(steps) > 1 && !slices.ContainsFunc(steps, func(s Step) bool { return s.Load.level() != steps[0].Load.level() })
+}
+
 // throughputPlateau is the load from which on throughput levels off; 0 if it does
 // not.
 func throughputPlateau(steps []Step) float64 {
-	rising := slices.Clone(steps)
+	rising := slices.Clone(underTheirOwnLoad(steps))
 	slices.SortStableFunc(rising, func(a, b Step) int { return cmp.Compare(a.Load.level(), b.Load.level()) })
 	var loads, throughput []float64
 	for _, s := range rising {
@@ -95,7 +106,7 @@ func throughputPlateau(steps []Step) float64 {
 	}
 	at, ok := stats.Plateau(loads, throughput)
 	switch {
-	case !ok:
+	case !ok || oneLoad(rising):
 		return 0
 	case steps[0].Load.open():
 		return at

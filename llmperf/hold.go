@@ -60,6 +60,7 @@ func (m *measurement) hold(ctx context.Context, step *stepRun) (time.Duration, b
 		}
 		next = m.clock.Now()
 		m.sumUp(&step.Step, step.bucket)
+		step.Recovery = m.recoveryIn(step)
 		if !m.undecided(&step.Step) {
 			break
 		}

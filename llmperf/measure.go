@@ -94,10 +94,8 @@ type measurement struct {
 type stepRun struct {
 	Step
 	bucket *bucket
-	open   bool // its end may move yet
-
-	reference *stepRun    // what it is to recover to, if it falls back
-	after     []aftermath // then, its requests
+	open   bool  // its end may move yet
+	fall   *fall // of a step that falls back to the load of an earlier one; else nil
 }
 
 // A tally is what became of one user's requests, as far as it matters to
@@ -181,8 +179,8 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 			}
 		}
 		step := &stepRun{Step: Step{Index: len(m.steps), Name: m.nameOf(next), Load: next, Begin: begin, From: begin + next.unmeasured(before), Until: begin + next.Hold}}
+		step.fall = m.fallOf(next)
 		step.bucket, step.open = newBucket(step.From, step.Until, int(math.Round(next.meanUsers())), len(parts(m.scenario.Target))), true
-		m.falls(step)
 		m.steps = append(m.steps, step)
 		m.apply(next, before, begin)
 		before = next.end()
@@ -402,7 +400,7 @@ func (m *measurement) file(s *record.Sample) {
 	}
 	for i := len(m.steps) - 1; i >= 0; i-- {
 		if step := m.steps[i]; sent >= step.Begin {
-			step.see(s)
+			step.note(s)
 			if sent >= step.From && (step.open || sent < step.Until) {
 				step.bucket.add(s)
 			}
@@ -461,7 +459,7 @@ func (m *measurement) tell(all bool) {
 			m.collect()
 		}
 		m.sumUp(&step.Step, step.bucket)
-		m.recover(step)
+		step.Recovery = m.recoveryIn(step)
 		m.told++
 		m.observeStep(step.Step)
 		m.report(event{step: step})

@@ -168,6 +168,8 @@ func (o onTarget) checks() []check {
 		c := &all[i]
 		if c.target != "" && c.target != o.name {
 			c.err = errors.Join(c.err, fmt.Errorf("%s is limited to target %s within OnTarget(%q, …): want one target", c.name, c.target, o.name))
+		} else if c.recovery != 0 {
+			c.err = errors.Join(c.err, fmt.Errorf("%s is judged by all requests: want it outside of OnTarget(%q, …)", c.name, o.name))
 		} else if c.target == "" {
 			c.target = o.name
 			c.name += "_" + o.name

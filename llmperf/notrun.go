@@ -85,15 +85,11 @@ func (r *Result) missing(c check) string {
 
 // coversNotRun reports whether a check is about a step that was not run.
 func (r *Result) coversNotRun(c check, i int) bool {
-	if !c.coversLoad(r.NotRun[i]) {
-		return false
-	}
 	var loads []Load
 	for j := range r.Steps {
 		loads = append(loads, r.Steps[j].Load)
 	}
-	_, falls := referenceOf(append(loads, r.NotRun[:i+1]...))
-	return !c.falls || falls
+	return c.coversPlanned(append(loads, r.NotRun...), len(loads)+i)
 }
 
 // stepNotRun is the outcome of a check in a step that was not run.

@@ -120,23 +120,14 @@ func checkScopes(steps []Load, checks []check) error {
 			errs = append(errs, fmt.Errorf("%s is limited in %s, and the profile counts %s: limit an open loop's with UpToRate and NoSaturationBelowRate, a closed one's with UpTo and NoSaturationBelow", c.name, loadKind(!open), loadKind(open)))
 		case c.scope != none && c.scope.level < least:
 			errs = append(errs, fmt.Errorf("%s is limited to steps of at most %v, and the smallest step has %s: raise the limit, or use smaller steps", c.name, c.scope, number(least)))
-		case c.falls && !fallsBack(steps):
-			errs = append(errs, fmt.Errorf("%s: the profile never falls back to a load it had before: use one that does, such as a SpikeProfile", c.name))
 		case c.reach.level > most:
 			errs = append(errs, fmt.Errorf("%s: no step is loaded to %v; the highest has %s: raise the profile's %s, or lower the SLO's", c.name, c.reach, number(most), loadKind(open)))
 		}
-	}
-	return errors.Join(errs...)
-}
-
-// fallsBack reports whether a step is to show a recovery.
-func fallsBack(steps []Load) bool {
-	for i := range steps {
-		if _, ok := referenceOf(steps[:i+1]); ok {
-			return true
+		if c.recovery > 0 {
+			errs = append(errs, c.checkRecovery(steps))
 		}
 	}
-	return false
+	return errors.Join(errs...)
 }
 
 // checkDeadline refuses a run that cannot end before the test's deadline.

@@ -64,7 +64,7 @@ func stepAttrs(t *testing.T, s *Step) {
 		t.Attr("llmperf."+a.key, fmt.Sprint(a.value))
 	}
 	if s.Recovery != nil {
-		t.Attr("llmperf.recovery", s.Recovery.line())
+		t.Attr("llmperf.recovery", s.Recovery.String())
 	}
 	if s.Load.open() {
 		t.Attr("llmperf.due_per_second", fmt.Sprintf("%.3f", s.Arrivals.Due))
@@ -110,12 +110,12 @@ func table(r *Result) string {
 			fmt.Fprintf(&text, "  for example: %s\n", example)
 		}
 	}
-	text.WriteString(signalTable(r.Health))
 	for i := range r.Steps {
 		if recovery := r.Steps[i].Recovery; recovery != nil {
-			fmt.Fprintf(&text, "recovery at %s %s\n", r.Steps[i].Name, recovery.line())
+			fmt.Fprintf(&text, "recovery in %s: %v\n", r.Steps[i].Name, recovery)
 		}
 	}
+	text.WriteString(signalTable(r.Health))
 	if r.Saturation.Found {
 		fmt.Fprintf(&text, "saturated at %s (%s)\n", r.Saturation.At(), bracket(r.Saturation))
 	}

@@ -1,129 +1,176 @@
-package llmperf
+package llmperf_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"llmperf.dev/llmperf"
 )
 
-// recovering measures a spike before a service that is slow, or fails, from the
-// spike's begin until so long after its end.
-func recovering(t *testing.T, until time.Duration, slow func() error, profile Profile) *Result {
-	t.Helper()
-	const warmup = 10 * time.Second
-	var res *Result
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		var err error
-		res, err = Measure(context.Background(), Scenario{
-			Profile: profile, Warmup: warmup, Think: Constant(400 * time.Millisecond),
-			Target: TargetFunc(func(context.Context, *Call) error {
-				if at := time.Since(start); at >= warmup+time.Minute && at < warmup+2*time.Minute+until {
-					return slow()
+// A bout is a time, since the load fell, in which all requests sent are slow.
+type bout struct{ from, until time.Duration }
+
+// spiked is a scenario of a spike whose last step begins after 40 s, and a
+// service that answers in 100 ms, and in a second while a bout lasts. How slow it
+// is in the spike itself does not matter.
+func spiked(after time.Duration, answer func(since time.Duration) error, bouts ...bout) llmperf.Scenario {
+	const fall = 40 * time.Second
+	start := time.Now()
+	return llmperf.Scenario{
+		Target: llmperf.TargetFunc(func(context.Context, *llmperf.Call) error {
+			since, latency := time.Since(start)-fall, 100*time.Millisecond
+			for _, b := range bouts {
+				if since >= b.from && since < b.until {
+					latency = time.Second
 				}
-				time.Sleep(100 * time.Millisecond)
-				return nil
-			}),
-		})
-		require.NoError(t, err)
-	})
-	return res
+			}
+			time.Sleep(latency)
+			return answer(since)
+		}),
+		Profile: llmperf.SpikeProfile{Users: 20, PeakUsers: 60, Before: fall / 2, Peak: fall / 2, After: after},
+		Warmup:  llmperf.NoWarmup,
+	}
 }
 
-func TestRecoveryIsWhereTheServiceIsAsBefore(t *testing.T) {
-	spike := SpikeProfile{Users: 20, PeakUsers: 60, Before: time.Minute, Peak: time.Minute, After: 2 * time.Minute}
-	seconds := func() error { time.Sleep(time.Second); return nil }
+func fine(time.Duration) error { return nil }
+
+func TestARecoveryIsToldToTheSecond(t *testing.T) {
+	const never = time.Hour
 	tests := []struct {
 		name, reason string
-		until        time.Duration
-		slow         func() error
-		low, high    time.Duration // bounds that the truth allows
+		answer       func(since time.Duration) error
+		bouts        []bout
+		low, high    time.Duration
 		recovered    bool
 	}{
-		{"slow for 23 s", "requests sent until then take ten times as long", 23 * time.Second, seconds, 21 * time.Second, 23 * time.Second, true},
-		{"at once", "there is nothing to recover from", 0, seconds, 0, 0, true},
-		{"failing for 40 s", "failures count as slow ones", 40 * time.Second, func() error { time.Sleep(100 * time.Millisecond); return errors.New("no") }, 38 * time.Second, 40 * time.Second, true},
-		{"never", "it is slow to the end of the step", time.Hour, seconds, 100 * time.Second, 2 * time.Minute, false},
-		{"a little slower", "less than twice the p95 is as before", time.Hour, func() error { time.Sleep(190 * time.Millisecond); return nil }, 0, 0, true},
+		{"at once", "no request after the spike is slow", fine, nil, 0, 0, true},
+		{"after 17.5 s", "17 s is proved to be too early, and 18 s not to be", fine, []bout{{-5 * time.Second, 17500 * time.Millisecond}}, 17 * time.Second, 18 * time.Second, true},
+		{"while the load settles", "requests that the step's figures leave out count", fine, []bout{{0, 5500 * time.Millisecond}}, 5 * time.Second, 6 * time.Second, true},
+		{"relapse", "what is slow again had not recovered", fine, []bout{{0, 5 * time.Second}, {30 * time.Second, 33900 * time.Millisecond}}, 33 * time.Second, 34 * time.Second, true},
+		{"never", "the last second is as slow as the first", fine, []bout{{0, never}}, 59 * time.Second, 0, false},
+		{"failures", "who gets no answer is not served either", func(since time.Duration) error {
+			if since > 0 && since < 9500*time.Millisecond {
+				return errors.New("busy")
+			}
+			return nil
+		}, nil, 9 * time.Second, 10 * time.Second, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			res := recovering(t, tt.until, tt.slow, spike)
-			require.Nil(t, res.Steps[0].Recovery)
-			require.Nil(t, res.Steps[1].Recovery)
+			res := virtually(t, func(*testing.T) llmperf.Scenario { return spiked(time.Minute, tt.answer, tt.bouts...) })
+			require.Len(t, res.Steps, 3)
+			require.Equal(t, 40*time.Second, res.Steps[2].Begin)
+			assert.Nil(t, res.Steps[0].Recovery)
+			assert.Nil(t, res.Steps[1].Recovery)
 			r := res.Steps[2].Recovery
 			require.NotNil(t, r)
 			assert.Equal(t, "before", r.Reference)
-			assert.InDelta(t, 200*time.Millisecond, r.Limit, float64(time.Millisecond))
+			assert.Equal(t, 200*time.Millisecond, r.Limit.Round(time.Millisecond), "twice the p95 before")
+			assert.Equal(t, tt.low, r.Low, "Low: %s", tt.reason)
+			assert.Equal(t, tt.high, r.High, "High: %s", tt.reason)
 			assert.Equal(t, tt.recovered, r.Recovered, tt.reason)
-			assert.GreaterOrEqual(t, r.Low, tt.low, tt.reason)
-			assert.LessOrEqual(t, r.Low, tt.until, "it is not said to last longer than it does")
-			assert.Equal(t, tt.high, r.High, tt.reason)
-			if tt.recovered {
-				assert.Equal(t, tt.until*time.Duration(min(1, tt.high)), r.Seen*time.Duration(min(1, tt.high)))
-			}
 		})
 	}
 }
 
-func TestRecoversWithin(t *testing.T) {
-	spike := SpikeProfile{Users: 20, PeakUsers: 60, Before: time.Minute, Peak: time.Minute, After: 2 * time.Minute}
-	res := recovering(t, 23*time.Second, func() error { time.Sleep(time.Second); return nil }, spike)
-	for limit, want := range map[time.Duration]Verdict{15 * time.Second: Fail, 22500 * time.Millisecond: Inconclusive, 30 * time.Second: Pass} {
-		outcomes := res.Check(RecoversWithin(limit))
-		require.Len(t, outcomes, 1, "it is about one step")
+// TestUsersWhoWaitHaveNotRecovered holds a service that answers nobody for 22.5 s:
+// all users wait for one answer each, and no request is sent that could be slow.
+func TestUsersWhoWaitHaveNotRecovered(t *testing.T) {
+	res := virtually(t, func(*testing.T) llmperf.Scenario {
+		return spiked(time.Minute, func(since time.Duration) error {
+			if stuck := 22500*time.Millisecond - since; since > -time.Second && stuck > 0 {
+				time.Sleep(stuck)
+			}
+			return nil
+		})
+	})
+	r := res.Steps[2].Recovery
+	assert.True(t, r.Recovered)
+	assert.Equal(t, 22*time.Second, r.High, "the first second in which anybody is served quickly")
+	assert.Less(t, r.Low, r.High)
+}
+
+func TestRecoversWithinJudgesAStep(t *testing.T) {
+	res := virtually(t, func(*testing.T) llmperf.Scenario { return spiked(time.Minute, fine, bout{0, 17500 * time.Millisecond}) })
+	verdicts := map[llmperf.Verdict]time.Duration{llmperf.Fail: 17 * time.Second, llmperf.Pass: 18 * time.Second, llmperf.Inconclusive: 17400 * time.Millisecond}
+	for want, within := range verdicts {
+		outcomes := res.Check(llmperf.RecoversWithin(within))
+		require.Len(t, outcomes, 1, "the other steps do not fall back")
+		assert.Equal(t, want, outcomes[0].Verdict, "%s", outcomes[0].Message)
 		assert.Equal(t, "after", outcomes[0].Step)
-		assert.Equal(t, want, outcomes[0].Verdict, outcomes[0].Message)
+		assert.Equal(t, "recovery", outcomes[0].Name)
 	}
-	assert.Contains(t, res.Check(RecoversWithin(30 * time.Second))[0].Message, "recovery to the latency of before at 20 users: 23 s [21 s, 23 s], want < 30 s: PASS (n=")
-	assert.Contains(t, table(res), "recovery at after took 21s to 23s until requests took at most 200 ms again, as at before")
+	assert.Equal(t, llmperf.Pass, res.Check(llmperf.Guard(llmperf.RecoversWithin(17400 * time.Millisecond)))[0].Verdict, "it is not refuted")
+
+	data, err := json.Marshal(res.Steps[2])
+	require.NoError(t, err)
+	assert.Contains(t, string(data), `"recovery":{"reference":"before","limit_ns":200`)
+	assert.Contains(t, string(data), `"low_ns":17000000000,"high_ns":18000000000,"recovered":true}`)
+	rising, err := json.Marshal(res.Steps[1])
+	require.NoError(t, err)
+	assert.NotContains(t, string(rising), "recovery")
 }
 
-func TestARecoveryThatCannotBeSeen(t *testing.T) {
-	s := Scenario{Target: takes(time.Second), Profile: StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 30}}
-	checks := SLOs{RecoversWithin(time.Minute)}.checks()
-	_, err := plan(s, checks, time.Time{})
-	assert.ErrorContains(t, err, "recovery: the profile never falls back to a load it had before")
-	_, err = plan(s, SLOs{RecoversWithin(time.Millisecond)}.checks(), time.Time{})
-	assert.ErrorContains(t, err, "RecoversWithin(1ms): want at least 1s")
-
-	res, _ := watched(t, s)
-	outcomes := res.Check(RecoversWithin(time.Minute))
+func TestARecoveryThatNoStepShowsDoesNotPass(t *testing.T) {
+	res := virtually(t, func(*testing.T) llmperf.Scenario {
+		s := spiked(time.Minute, fine)
+		s.Profile = llmperf.StepProfile{StepUsers: 10, StepTime: 10 * time.Second, MaxUsers: 20}
+		return s
+	})
+	outcomes := res.Check(llmperf.RecoversWithin(10 * time.Second))
 	require.Len(t, outcomes, 1)
-	assert.Equal(t, Fail, outcomes[0].Verdict)
-	assert.Contains(t, outcomes[0].Message, "no step fell back to a load that there was before")
+	assert.Equal(t, llmperf.Fail, outcomes[0].Verdict)
+	assert.Equal(t, "recovery cannot be judged: no step in its scope fell back to the load of an earlier one", outcomes[0].Message)
 }
 
-func TestWhichStepsFallBack(t *testing.T) {
-	users := func(loads ...int) (l []Load) {
-		for _, n := range loads {
-			l = append(l, Load{Users: n, Hold: time.Minute})
-		}
-		return l
+func TestAStepIsHeldOnUntilItsRecoveryIsDecided(t *testing.T) {
+	recovers := bout{0, 29500 * time.Millisecond}
+	res := llmperf.Simulate(t, func(*testing.T) llmperf.Scenario {
+		s := spiked(30*time.Second, fine, recovers)
+		s.HoldUntilDecided, s.Strictness = true, llmperf.FailInconclusive
+		return s
+	}, llmperf.RecoversWithin(29900*time.Millisecond))
+	after := res.Steps[2]
+	assert.Greater(t, after.Until-after.Begin, 50*time.Second, "at the end of 30 s there were too few requests to prove it")
+	truth := 40*time.Second + recovers.until - after.Begin // the spike was held until its requests were home
+	assert.Equal(t, truth.Truncate(time.Second)+time.Second, after.Recovery.High)
+	assert.Equal(t, truth.Truncate(time.Second), after.Recovery.Low)
+}
+
+func init() {
+	// unplanned hides that the steps of a profile are known before the run.
+	type unplanned struct{ llmperf.Profile }
+	subjects["recovers"] = func(t *testing.T) {
+		llmperf.Simulate(t, func(*testing.T) llmperf.Scenario {
+			return spiked(time.Minute, fine, bout{0, 17500 * time.Millisecond})
+		}, llmperf.RecoversWithin(20*time.Second))
 	}
-	tests := []struct {
-		loads []Load
-		at    int
-		ok    bool
-	}{
-		{users(10, 50, 10), 0, true},
-		{users(10, 20, 50, 20), 1, true},
-		{users(10, 20, 50, 15), 0, true},
-		{users(20, 50, 10), 0, false}, // nothing was as low before
-		{users(10, 20, 30), 0, false},
-		{users(50, 10), 0, false},
-		{users(10, 10), 0, false},
-		{[]Load{{Rate: 1, Hold: 1}, {Rate: 9, Hold: 1}, {Rate: 1, Hold: 1}}, 0, true},
-		{append(users(10, 50), Load{FromUsers: 50, Users: 10, Hold: 1}), 0, false}, // a ramp has no one load
+	subjects["nothing in scope"] = func(t *testing.T) {
+		llmperf.Simulate(t, func(*testing.T) llmperf.Scenario {
+			s := spiked(time.Minute, fine)
+			s.Profile = unplanned{llmperf.StepProfile{StepUsers: 10, StepTime: 10 * time.Second, MaxUsers: 20}}
+			return s
+		}, llmperf.RecoversWithin(5*time.Second), llmperf.UpTo(5, llmperf.Latency.P50Below(time.Second)))
 	}
-	for _, tt := range tests {
-		at, ok := referenceOf(tt.loads)
-		assert.Equal(t, tt.ok, ok, "%v", tt.loads)
-		assert.Equal(t, tt.at, at, "%v", tt.loads)
-	}
+}
+
+func TestAnSLOThatNoStepOfARunIsInTheScopeOfFails(t *testing.T) {
+	out := runSubject(t, "nothing in scope")
+	assert.Contains(t, out, "--- FAIL: TestSubject/recovery ")
+	assert.Contains(t, out, "recovery cannot be judged: no step in its scope fell back to the load of an earlier one")
+	assert.Contains(t, out, "--- FAIL: TestSubject/latency_p50 ")
+	assert.Contains(t, out, "latency_p50 cannot be judged: no step in its scope, of at most 5 users, was measured")
+}
+
+func TestARecoveryIsReported(t *testing.T) {
+	out := runSubject(t, "recovers")
+	assert.Contains(t, out, "--- PASS: TestSubject/after/recovery ")
+	assert.Contains(t, out, "recovery in after: 17 s to 18 s after the load fell (slow is what failed or took more than 200 ms, by the p95 of before)")
+	assert.Contains(t, out, "=== ATTR  TestSubject/after llmperf.recovery 17 s to 18 s after the load fell")
 }

@@ -61,8 +61,9 @@ type Step struct {
 	Unfinished int `json:"unfinished,omitempty"`
 
 	Stats
-	Targets  []TargetStats `json:"targets,omitempty"`  // the same by target, of a Mix
-	Recovery *Recovery     `json:"recovery,omitempty"` // of a step that falls back to a load that an earlier one had
+	Targets []TargetStats `json:"targets,omitempty"` // the same by target, of a Mix
+
+	Recovery *Recovery `json:"recovery,omitempty"` // of a step that falls back to the load of an earlier one; else nil
 
 	trial trial // what a search made of it, of which it is a probe
 }

@@ -230,8 +230,8 @@ func judgeRun(c check, r *Result, j judge) Outcome {
 		return r.nothingRun(c)
 	case len(r.Steps) == 0:
 		return refused(c, "", "no step was measured")
-	case len(steps) == 0 && c.falls:
-		return refused(c, "", "no step fell back to a load that there was before")
+	case len(steps) == 0 && c.recovery > 0:
+		return refused(c, "", "no step in its scope fell back to the load of an earlier one")
 	case len(steps) == 0:
 		return refused(c, "", fmt.Sprintf("no step in its scope, of at most %v, was measured", c.scope))
 	case c.reach != loadLimit{} && r.reached(c.reach.open) < c.reach.level && c.missing == "":

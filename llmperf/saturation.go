@@ -12,7 +12,8 @@ import (
 // A Saturation is where a service stops coping: the first step whose p95
 // exceeds the limit times the baseline's, or whose failures exceed theirs,
 // located on a monotone fit over all steps and reported only if some step from
-// there on proves it. The baseline is the first measured step.
+// there on proves it. The baseline is the first measured step. Steps with a
+// [Recovery] are left out: what they are slow of is the load before.
 type Saturation struct {
 	Found     bool    `json:"found"`
 	Users     int     `json:"users,omitempty"`       // load of the first saturated step, …
@@ -34,7 +35,8 @@ func saturationOf(steps []Step, s Scenario) (Saturation, stats.Saturation, stats
 	if len(steps) == 0 {
 		return Saturation{}, stats.Saturation{Index: -1, LastBelow: -1, FirstAbove: -1}, stats.Inconclusive, nil
 	}
-	rising, p := byLoad(steps), scalingQuantile(&steps[0], s.Confidence)
+	rising := byLoad(steps)
+	p := scalingQuantile(&rising[0], s.Confidence)
 	located, v := stats.NoSaturation(levelsOf(rising, p, s.SaturationRatio, s.Confidence), s.SaturationRatio, s.SaturationFailures, s.Confidence)
 	level := func(i int) float64 {
 		if i < 0 {
@@ -67,7 +69,7 @@ func (s Saturation) level() float64 { return max(float64(s.Users), s.Rate) }
 
 // byLoad sorts steps by rising load, but for the first, which is the baseline.
 func byLoad(steps []Step) []Step {
-	rising := slices.Clone(steps)
+	rising := slices.Clone(underTheirOwnLoad(steps))
 	slices.SortStableFunc(rising[1:], func(a, b Step) int { return cmp.Compare(a.Load.level(), b.Load.level()) })
 	return rising
 }
@@ -141,10 +143,10 @@ func judgeSaturation(c check, r *Result, steps []Step, j judge) Outcome {
 		}
 	}
 	failing := 0.0
-	for i := range steps {
-		worst.n += steps[i].Requests
-		worst.effective += steps[i].Latency.quantile(found.Quantile, j.run).effective + steps[i].Failed
-		failing = max(failing, steps[i].FailureRate)
+	for i := range rising {
+		worst.n += rising[i].Requests
+		worst.effective += rising[i].Latency.quantile(found.Quantile, j.run).effective + rising[i].Failed
+		failing = max(failing, rising[i].FailureRate)
 	}
 	worst.effective = min(worst.effective, worst.n)
 	o := c.outcome(nil, j.run, worst, ratio)
@@ -156,9 +158,9 @@ func judgeSaturation(c check, r *Result, steps []Step, j judge) Outcome {
 	case found.Found:
 		o.Message = fmt.Sprintf("saturated at %s: latency %s up to %s of the first step's and failures up to %s, %s: %s; %s",
 			found.At(), name, o.figures(), percent(failing), want, said, bracket(found))
-	case len(steps) < 2:
+	case len(rising) < 2:
 		o.Message = fmt.Sprintf("saturation: %s of at most %v, %s: %s; a step to compare the first one with is needed: use smaller steps",
-			plural(len(steps), "step"), c.scope, want, said)
+			plural(len(rising), "step"), c.scope, want, said)
 	default:
 		o.Message = fmt.Sprintf("saturation: highest latency %s %s of the first step's at %v, %s: %s", name, o.figures(), rising[at].Load, want, said)
 		if o.Verdict == Inconclusive {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 )
 
 // An SLO is a claim about a service that a run can prove or refute. It holds
@@ -101,7 +102,8 @@ type check struct {
 	tokens  bool     // output tokens must have been reported
 	target  string   // scope: the requests of this target of a mix; "" for all
 	guard   bool     // what is not refuted passes
-	falls   bool     // scope: steps that show a recovery
+
+	recovery time.Duration // scope: steps that fall back to the load of an earlier one, which must be told from so long after; 0 for all
 
 	// What figures are to stay below, in the unit of the outcome, where they grow with
 	// load and a search can be led by them; 0 otherwise.
@@ -125,7 +127,14 @@ type check struct {
 
 func (c check) checks() []check { return []check{c} }
 
-func (c check) covers(s *Step) bool { return c.coversLoad(s.Load) && (!c.falls || s.Recovery != nil) }
+func (c check) covers(s *Step) bool {
+	return c.coversLoad(s.Load) && (c.recovery == 0 || s.Recovery != nil)
+}
+
+// coversPlanned is covers for the i-th of steps that are planned.
+func (c check) coversPlanned(steps []Load, i int) bool {
+	return c.coversLoad(steps[i]) && (c.recovery == 0 || referenceOf(steps, i) >= 0)
+}
 
 func (c check) coversLoad(l Load) bool {
 	return c.scope == loadLimit{} || l.open() == c.scope.open && l.level() <= c.scope.level
