@@ -78,14 +78,14 @@ func FindCapacity(t *testing.T, s Scenario, search Search, slos ...SLO) *Capacit
 	if err != nil {
 		t.Fatalf("llmperf: nothing was sent, since this cannot work:\n%s", indent(err))
 	}
-	prepareOutput(t)
+	out := prepareOutput(t)
 	logOpening(t, s)
 	p := s.Profile.(*prober)
-	res := live(t, s, p.steer, func(step *Step) {
+	res := live(t, s, out, p.steer, func(step *Step) {
 		t.Helper()
 		p.reportProbe(t, step)
 	})
-	return p.conclude(t, res)
+	return p.conclude(t, out, res)
 }
 
 // SimulateCapacity is [FindCapacity] in virtual time, as [Simulate] is [Run]: the
@@ -94,8 +94,8 @@ func SimulateCapacity(t *testing.T, setup func(t *testing.T) Scenario, search Se
 	t.Helper()
 	needOwnBubble(t, "SimulateCapacity", "llmperf.MeasureCapacity")
 	checks := uniqueNames(SLOs(slos).checks())
-	prepareOutput(t)
-	sim := simulate(t, setup, task{
+	out := prepareOutput(t)
+	sim := simulate(t, setup, out, task{
 		plan: func(s Scenario) (Scenario, error) {
 			search, checks := search, checks
 			if testing.Short() && s.Short != 0 {
@@ -109,7 +109,7 @@ func SimulateCapacity(t *testing.T, setup func(t *testing.T) Scenario, search Se
 	for i := range sim.result.Steps {
 		p.reportProbe(t, &sim.result.Steps[i])
 	}
-	c := p.conclude(t, sim.result)
+	c := p.conclude(t, out, sim.result)
 	sim.complain(t)
 	return c
 }

@@ -41,28 +41,25 @@ func (t trial) found(v Verdict) string {
 	}
 }
 
-// conclude ends the test of a search: its capacity, table and files, and what went
-// wrong.
-func (p *prober) conclude(t *testing.T, res *Result) *Capacity {
+// conclude ends the test of a search: its capacity, tables and files, and what
+// went wrong.
+func (p *prober) conclude(t *testing.T, out *output, res *Result) *Capacity {
 	t.Helper()
 	c := p.capacity(res)
-	res.Name = t.Name()
 	t.Log(c)
 	if p.AtLeast > 0 {
 		res.Outcomes = []Outcome{c.AtLeast(p.AtLeast)}
 		reportOutcome(t, res.Outcomes[0], res.scenario.Strictness)
 		t.Log(summarize(res.Outcomes))
-		t.Attr("llmperf.verdicts", summarize(res.Outcomes))
 	}
 	for _, a := range []struct{ key, value string }{
 		{"found", c.figures()}, {"low", number(c.Low)}, {"high", number(c.High)}, {"limited_by", c.LimitedBy},
 	} {
-		t.Attr("llmperf.capacity_"+a.key, a.value)
+		attr(t, "capacity_"+a.key, a.value)
 	}
-	fmt.Fprint(t.Output(), p.table(c), table(res))
-	save(t, "result", res)
-	save(t, "capacity", c)
-	sumUpRun(t, res)
+	data, err := asJSON(c)
+	out.save(t, "capacity", "capacity.json", data, err)
+	sumUpRun(t, out, res, p.table(c)+table(res))
 	return c
 }
 

@@ -225,11 +225,36 @@
 //
 // # Results
 //
-// Run and Simulate write result.json, which is [Result] as JSON, into the test's
-// artifact directory (go test -artifacts keeps it) and into the folder that the
-// environment variable LLMPERF_OUT names. Figures are attributes of the
-// subtests, which gotestsum turns into properties in JUnit. An [Observer] is told
-// of every request, step and run as it goes on.
+// Run and Simulate write files into the test's artifact directory (go test
+// -artifacts keeps it) and into the folder that the environment variable
+// LLMPERF_OUT names, each time into a folder of the test's name. Tests of one name
+// in several packages need several such folders.
+//
+//   - result.json: [Result] as JSON.
+//   - summary.md: the run for a reader of a pull request: verdicts, what does not
+//     pass first; the steps; health, saturation and warnings.
+//   - latency.hlog: every time of every step as a histogram, in HdrHistogram's log
+//     format: HistogramLogAnalyzer and other viewers select a line by its tag, such
+//     as users=50/ttft. Values are nanoseconds.
+//   - bench.txt: every step as a Go benchmark, so that "benchstat old.txt new.txt"
+//     compares two runs. A step is six samples, equal parts of its time, or fewer
+//     where each would have less than 20 successful requests. They say how the
+//     service varies within a run; concatenate the files of several runs for how
+//     runs vary.
+//   - samples.csv, with the environment variable LLMPERF_SAMPLES=1: every request
+//     with its times, tokens and class of failure, written as they end; nothing of
+//     what was asked and answered.
+//
+// In simulated runs the same seed gives the same files to the last byte.
+//
+// Figures are attributes of the test and its subtests, which gotestsum turns into
+// properties in JUnit: verdict, sentence, bounds and n of each SLO; the figures of
+// each step; of the run, its verdicts, saturation, growth, seed and digest, and
+// where the files are. In GitHub Actions summary.md is also added to the job's
+// summary, and each SLO that fails is an error at the line of the test.
+// examples/github-actions.yml is a workflow that uses all of these.
+//
+// An [Observer] is told of every request, step and run as it goes on.
 //
 // Requests go where the target points. Load a service that is yours.
 package llmperf

@@ -297,13 +297,6 @@ func mediaType(resp *http.Response) string {
 }
 
 // describe is an error's text in one line, for reports.
-func describe(err error) string {
-	const most = 300
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
-}
+func describe(err error) string { return cut(oneLine(err.Error()), 300) }
 
 var errRunOver = fmt.Errorf("the run is over")

@@ -64,6 +64,7 @@ type measurement struct {
 	digest  *digest // of all requests, in virtual time; else nil
 	keepLog bool    // whether log is kept
 	log     []record.Sample
+	samples *samplesFile // nil if it was not asked for
 
 	interrupted atomic.Pointer[string] // why the run is to end, as soon as it can
 	blind       bool                   // an observer did not return: none is called any more
@@ -132,6 +133,7 @@ func (m *measurement) run(ctx context.Context) *Result {
 	}
 	m.collect()
 	m.countPending()
+	m.writeSamples()
 	m.tell(true)
 	m.stopped()
 	if client, ok := m.scenario.Target.(idler); ok {
@@ -359,7 +361,10 @@ func panicPlace(stack []byte) string {
 }
 
 // collect takes in what the users have published.
-func (m *measurement) collect() { m.crowd.Drain(m.file) }
+func (m *measurement) collect() {
+	m.crowd.Drain(m.file)
+	m.writeSamples()
+}
 
 // file puts a sample where it belongs.
 func (m *measurement) file(s *record.Sample) {
@@ -393,6 +398,9 @@ func (m *measurement) file(s *record.Sample) {
 		t.last = s.Detail
 	}
 	m.viewer.add(s)
+	if m.samples != nil {
+		m.samples.add(s)
+	}
 	m.observeSample(s)
 	if warming {
 		m.warmup.add(s)

@@ -20,6 +20,9 @@ const (
 	Overhead Metric = "overhead"
 )
 
+// metrics are all of them, in the order of reports.
+var metrics = []Metric{Latency, TTFB, TTFT, ICL, ITL, TPOT, Overhead}
+
 var titles = map[Metric]string{Latency: "latency", TTFB: "TTFB", TTFT: "TTFT", ICL: "ICL", ITL: "ITL", TPOT: "TPOT", Overhead: "overhead"}
 
 // title is the metric's name in a sentence.

@@ -3,7 +3,6 @@ package llmperf
 import (
 	"fmt"
 	"strings"
-	"testing"
 	"text/tabwriter"
 	"time"
 )
@@ -50,33 +49,25 @@ func stepLine(s *Step, j judge) string {
 		s.Name, count(s.Requests), s.RPS, orDash(s.Latency.P50), orDash(s.Latency.P95), orDash(s.Latency.P99), orDash(s.TTFT.P95), s.TailRatio, tail, percent(s.FailureRate), failures)
 }
 
-// stepAttrs puts a step's figures out as test attributes.
-func stepAttrs(t *testing.T, s *Step) {
-	for _, a := range []struct {
-		key   string
-		value any
-	}{
-		{"requests", s.Requests}, {"failed", s.Failed}, {"rps", fmt.Sprintf("%.3f", s.RPS)},
-		{"latency_p50", s.Latency.P50}, {"latency_p95", s.Latency.P95}, {"latency_p99", s.Latency.P99},
-		{"ttft_p50", s.TTFT.P50}, {"ttft_p95", s.TTFT.P95}, {"itl_p95", s.ITL.P95},
-		{"output_tokens_per_second", fmt.Sprintf("%.1f", s.OutputTokensPerSecond)}, {"tail_ratio", fmt.Sprintf("%.3f", s.TailRatio)},
-	} {
-		t.Attr("llmperf."+a.key, fmt.Sprint(a.value))
+// stepRows are the cells of a table of the steps: a row of titles, one for each
+// step, and the sums.
+func (r *Result) stepRows() [][]string {
+	rows := [][]string{{"step", "requests", "failed", "rps", "p50", "p95", "p99", "max", "TTFT p95", "ITL p95", "tokens/s", "p99/p50", "in flight"}}
+	row := func(name string, s *Stats) {
+		rows = append(rows, []string{
+			name, fmt.Sprint(s.Requests), percent(s.FailureRate), fmt.Sprintf("%.1f", s.RPS),
+			orDash(s.Latency.P50), orDash(s.Latency.P95), orDash(s.Latency.P99), orDash(s.Latency.Max), orDash(s.TTFT.P95), orDash(s.ITL.P95),
+			fmt.Sprintf("%.0f", s.OutputTokensPerSecond), fmt.Sprintf("%.2f", s.TailRatio), fmt.Sprintf("%.1f", s.InFlight),
+		})
 	}
-	if s.Recovery != nil {
-		t.Attr("llmperf.recovery", s.Recovery.String())
+	for i := range r.Steps {
+		row(r.Steps[i].Name, &r.Steps[i].Stats)
 	}
-	if s.Load.open() {
-		t.Attr("llmperf.due_per_second", fmt.Sprintf("%.3f", s.Arrivals.Due))
-		t.Attr("llmperf.sent_per_second", fmt.Sprintf("%.3f", s.Arrivals.Sent))
-		t.Attr("llmperf.dispatch_delay_p99", fmt.Sprint(s.Arrivals.Delay.P99))
-		t.Attr("llmperf.service_latency_p95", fmt.Sprint(s.Arrivals.Service.P95))
-		t.Attr("llmperf.held", fmt.Sprint(s.Arrivals.Held))
+	row("total", &r.Total)
+	for i := range r.Targets {
+		row("of it "+r.Targets[i].Name, &r.Targets[i].Stats)
 	}
-	if s.Overhead.Total.N > 0 {
-		t.Attr("llmperf.overhead_p50", fmt.Sprint(s.Overhead.Total.P50))
-		t.Attr("llmperf.overhead_p95", fmt.Sprint(s.Overhead.Total.P95))
-	}
+	return rows
 }
 
 // table is the run's steps and what saturation was found, as text.
@@ -88,18 +79,8 @@ func table(r *Result) string {
 		return text.String()
 	}
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "step\trequests\tfailed\trps\tp50\tp95\tp99\tmax\tTTFT p95\tITL p95\ttokens/s\tp99/p50\tin flight\t")
-	row := func(name string, s *Stats) {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%.1f\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.2f\t%.1f\t\n", name, s.Requests, percent(s.FailureRate), s.RPS,
-			orDash(s.Latency.P50), orDash(s.Latency.P95), orDash(s.Latency.P99), orDash(s.Latency.Max), orDash(s.TTFT.P95), orDash(s.ITL.P95),
-			s.OutputTokensPerSecond, s.TailRatio, s.InFlight)
-	}
-	for i := range r.Steps {
-		row(r.Steps[i].Name, &r.Steps[i].Stats)
-	}
-	row("total", &r.Total)
-	for i := range r.Targets {
-		row("of it "+r.Targets[i].Name, &r.Targets[i].Stats)
+	for _, row := range r.stepRows() {
+		fmt.Fprintln(w, strings.Join(row, "\t")+"\t")
 	}
 	w.Flush()
 	text.WriteString(arrivalsTable(r.Steps))
@@ -117,7 +98,7 @@ func table(r *Result) string {
 	}
 	text.WriteString(signalTable(r.Health))
 	if r.Saturation.Found {
-		fmt.Fprintf(&text, "saturated at %s (%s)\n", r.Saturation.At(), bracket(r.Saturation))
+		fmt.Fprintln(&text, r.saturationText())
 	}
 	if r.Plateau > 0 {
 		fmt.Fprintf(&text, "throughput levels off from about %s on\n", levelText(r.Plateau, r.Steps[0].Load.open()))

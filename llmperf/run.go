@@ -26,8 +26,10 @@ const deadlineMargin = 10 * time.Second
 //
 // A failed SLO fails its subtest, and one on which the evidence is too thin is
 // skipped with the reason, what was seen, and what would decide it. Figures go
-// out as test attributes, and result.json into the test's artifact directory
-// and into the folder that the environment variable LLMPERF_OUT names.
+// out as test attributes, and files into the test's artifact directory and into
+// the folder that the environment variable LLMPERF_OUT names; the package's
+// documentation lists them. In GitHub Actions the run is also in the step's
+// summary, and what failed is an annotation at the line that called Run.
 //
 // Under go test -short the run is shortened, as [Scenario].Short has it. What was
 // not run, since the run ended early by a [Stop], its [Budget] or an error, is
@@ -46,16 +48,16 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 	if err != nil {
 		t.Fatalf("llmperf: nothing was sent, since this cannot work:\n%s", indent(err))
 	}
-	prepareOutput(t)
+	out := prepareOutput(t)
 	logOpening(t, s)
 	j := newJudge(s, plannedSteps(s.Profile))
 	var outcomes []Outcome
-	res := live(t, s, func(m *measurement) { m.judgeBy(checks, j) }, func(step *Step) {
+	res := live(t, s, out, func(m *measurement) { m.judgeBy(checks, j) }, func(step *Step) {
 		t.Helper()
 		outcomes = append(outcomes, reportStep(t, step, checks, j, s.Strictness)...)
 	})
 	outcomes = append(outcomes, reportNotRun(t, res, checks)...)
-	conclude(t, res, append(outcomes, reportRun(t, res, checks, j)...))
+	conclude(t, out, res, append(outcomes, reportRun(t, res, checks, j)...))
 	return res
 }
 
@@ -79,7 +81,7 @@ func deadlineOf(t *testing.T) time.Time {
 // live runs a scenario that was found to work in real time, with its progress in
 // the test's output. Prepare readies the measurement; tell is called for each step
 // that is complete, while the load goes on.
-func live(t *testing.T, s Scenario, prepare func(*measurement), tell func(*Step)) *Result {
+func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tell func(*Step)) *Result {
 	t.Helper()
 	ctx, cancel := t.Context(), func() {}
 	if deadline, limited := t.Deadline(); limited {
@@ -100,6 +102,7 @@ func live(t *testing.T, s Scenario, prepare func(*measurement), tell func(*Step)
 		}
 	})
 	prepare(m)
+	m.samples = out.samples
 	go func() {
 		defer close(events)
 		results <- m.run(ctx)
@@ -114,17 +117,6 @@ func live(t *testing.T, s Scenario, prepare func(*measurement), tell func(*Step)
 		}
 	}
 	return <-results
-}
-
-// prepareOutput makes the folder for results, so that a run is not lost for
-// want of it.
-func prepareOutput(t *testing.T) {
-	t.Helper()
-	if dir := os.Getenv("LLMPERF_OUT"); dir != "" {
-		if err := os.MkdirAll(dir, 0o777); err != nil {
-			t.Fatalf("llmperf: LLMPERF_OUT: %v", err)
-		}
-	}
 }
 
 // logOpening says what is to be known of a run before anything else.
@@ -309,14 +301,9 @@ func reportOutcome(t *testing.T, o Outcome, strictness Strictness) {
 		t.Helper()
 		// The sentence comes first: JUnit shows a failure's output from its start.
 		t.Log(o.Message)
-		t.Attr("llmperf.verdict", string(o.Verdict))
-		t.Attr("llmperf.want", o.Want)
-		t.Attr("llmperf.seen", o.figures())
-		t.Attr("llmperf.n", fmt.Sprint(o.N))
-		t.Attr("llmperf.n_effective", fmt.Sprint(o.Effective))
-		t.Attr("llmperf.confidence", fmt.Sprint(o.Confidence))
+		outcomeAttrs(t, &o)
 		switch {
-		case o.Verdict == Fail, (o.Verdict == Inconclusive || o.Verdict == NotRun) && strictness == FailInconclusive:
+		case strictness.fails(o.Verdict):
 			t.Fail()
 		case o.Verdict == Inconclusive && strictness == SkipInconclusive, o.Verdict == NotRun:
 			t.SkipNow()
@@ -325,33 +312,40 @@ func reportOutcome(t *testing.T, o Outcome, strictness Strictness) {
 }
 
 // conclude ends the test: table, files, and what went wrong with the run.
-func conclude(t *testing.T, res *Result, outcomes []Outcome) {
+func conclude(t *testing.T, out *output, res *Result, outcomes []Outcome) {
 	t.Helper()
-	res.Name, res.Outcomes = t.Name(), outcomes
-	summary := summarize(outcomes)
-	t.Log(summary)
-	t.Attr("llmperf.verdicts", summary)
-	t.Attr("llmperf.spent", res.Spent.String())
-	if res.Stopped != "" {
-		t.Attr("llmperf.stopped", res.Stopped)
-	}
-	fmt.Fprint(t.Output(), table(res))
-	save(t, "result", res)
-	sumUpRun(t, res)
+	res.Outcomes = outcomes
+	t.Log(summarize(outcomes))
+	sumUpRun(t, out, res, table(res))
 }
 
-// sumUpRun ends the test of a run: what the step summary is told, and what went
-// wrong with the run itself.
-func sumUpRun(t *testing.T, res *Result) {
+// sumUpRun ends the test of a run whose outcomes are known: tables, files, what
+// the CI is told, and what went wrong with the run itself.
+func sumUpRun(t *testing.T, out *output, res *Result, tables string) {
 	t.Helper()
+	at := caller()
+	res.Name, res.pkg = t.Name(), at.pkg
+	annotate(os.Stdout, res, at)
+	runAttrs(t, res)
+	fmt.Fprint(t.Output(), tables)
+	out.write(t, res)
 	if err := appendStepSummary(res); err != nil {
 		t.Errorf("llmperf: %v", err)
 	}
+	if trouble := res.trouble(); trouble != "" {
+		t.Error(trouble)
+	}
+}
+
+// trouble is what went wrong with the run itself; "" for nothing.
+func (r *Result) trouble() string {
 	switch {
-	case res.Aborted != "":
-		t.Errorf("the run was aborted: %s", res.Aborted)
-	case res.Total.Requests == 0:
-		t.Error("no request was measured, so nothing was proved")
+	case r.Aborted != "":
+		return "the run was aborted: " + r.Aborted
+	case r.Total.Requests == 0:
+		return "no request was measured, so nothing was proved"
+	default:
+		return ""
 	}
 }
 

@@ -21,21 +21,23 @@ import (
 // Run does to its test can be looked at from outside.
 var subjects = map[string]func(t *testing.T){
 	"verdicts": func(t *testing.T) {
-		// Before the run it could be that answers take no time; then there would be enough requests for every SLO.
-		s := steady(5 * time.Millisecond)
-		s.Warmup = llmperf.NoWarmup
-		llmperf.Run(t, s,
-			llmperf.Latency.P50Below(time.Second),
-			llmperf.Latency.P90Below(2*time.Millisecond),
-			llmperf.Latency.P99Below(time.Second),
-			llmperf.FailureRateBelow(0.0107),
-		)
+		llmperf.Run(t, undecided(), everyVerdict)
+	},
+	"verdicts in virtual time": func(t *testing.T) {
+		llmperf.Simulate(t, func(*testing.T) llmperf.Scenario { return undecided() }, everyVerdict)
 	},
 	"too short before": func(t *testing.T) {
 		llmperf.Run(t, steady(5*time.Millisecond), llmperf.FailureRateBelow(0.001))
 	},
 	"too short after the warm-up": func(t *testing.T) {
 		llmperf.Run(t, steady(5*time.Millisecond), llmperf.TailRatioBelow(2))
+	},
+	"a long name": func(t *testing.T) {
+		llmperf.Simulate(t, func(*testing.T) llmperf.Scenario {
+			s := steady(5 * time.Millisecond)
+			s.Target = longWinded{s.Target}
+			return s
+		}, loose)
 	},
 	"guarded": func(t *testing.T) {
 		llmperf.Run(t, steady(5*time.Millisecond), llmperf.Guard(llmperf.TailRatioBelow(20), llmperf.FailureRateBelow(0.001)))
@@ -48,6 +50,30 @@ var subjects = map[string]func(t *testing.T){
 		s.Profile = llmperf.Stress
 		llmperf.Run(t, s, llmperf.Latency.P95Below(time.Second))
 	},
+}
+
+// everyVerdict is SLOs with every verdict on the scenario undecided: two that pass,
+// one that fails, and two that stay open.
+var everyVerdict = llmperf.SLOs{
+	llmperf.Latency.P50Below(time.Second),
+	llmperf.Latency.P90Below(2 * time.Millisecond),
+	llmperf.Latency.P99Below(time.Second),
+	llmperf.FailureRateBelow(0.0107),
+}
+
+// undecided is a scenario without warm-up. Before the run it could be that answers
+// take no time; then there would be enough requests for every SLO.
+func undecided() llmperf.Scenario {
+	s := steady(5 * time.Millisecond)
+	s.Warmup = llmperf.NoWarmup
+	return s
+}
+
+// longWinded is a target with a name of many lines.
+type longWinded struct{ llmperf.Target }
+
+func (longWinded) String() string {
+	return strings.Repeat("a service with a näme of many lines\n", 1000)
 }
 
 // steady is a scenario of 150 to 250 requests in a second and a half, each of
@@ -136,13 +162,23 @@ func TestStrictnessDecidesWhatIsUndecided(t *testing.T) {
 	assert.Contains(t, runSubject(t, "verdicts", "LLMPERF_INCONCLUSIVE=maybe"), `LLMPERF_INCONCLUSIVE is "maybe": want skip, fail or pass`)
 }
 
-func TestUndecidedVerdictsGoIntoTheStepSummary(t *testing.T) {
+func TestARunGoesIntoTheStepSummary(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "summary.md")
 	require.NoError(t, os.WriteFile(path, []byte("# Build\n"), 0o666))
-	runSubject(t, "verdicts", "GITHUB_STEP_SUMMARY="+path)
+	dir := t.TempDir()
+	runSubject(t, "verdicts", "GITHUB_STEP_SUMMARY="+path, "LLMPERF_OUT="+dir, "LLMPERF_SAMPLES=")
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
-	assert.Regexp(t, "^# Build\n- `TestSubject/users=2/latency_p99` is undecided: latency p99 .*\n- `TestSubject/failure_rate` is undecided: 0 of .*\n$", string(data))
+	before, run, found := strings.Cut(string(data), "## TestSubject: FAIL\n\n5 verdicts: 2 pass, 1 fail, 2 inconclusive ")
+	require.True(t, found, "%s", data)
+	assert.Equal(t, "# Build\n", before, "what is there stays")
+	for _, o := range []string{"users=2/latency_p90", "users=2/latency_p99", "failure_rate"} {
+		assert.Contains(t, run, "** | `"+o+"` | ")
+	}
+	assert.Contains(t, run, "Files in `"+filepath.Join(dir, "TestSubject")+"`: result.json, latency.hlog, bench.txt, summary.md.")
+	file, err := os.ReadFile(filepath.Join(dir, "TestSubject", "summary.md"))
+	require.NoError(t, err)
+	assert.Equal(t, "# Build\n"+string(file)+"\n", string(data), "it is summary.md")
 }
 
 func TestARunTooShortForItsSLOsIsNotBegun(t *testing.T) {

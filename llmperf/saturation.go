@@ -185,6 +185,20 @@ func notYetProved(steps []Step, p float64, worst stats.Interval, s Scenario, con
 	return claim + ": " + undecided(worst, worst, s.SaturationRatio)
 }
 
+// saturationText says where the service saturates, or up to which load it was not
+// seen to.
+func (r *Result) saturationText() string {
+	switch {
+	case r.Saturation.Found:
+		return fmt.Sprintf("saturated at %s (%s)", r.Saturation.At(), bracket(r.Saturation))
+	case len(r.Steps) < 2:
+		return "whether it saturates is not known: that takes a step to compare the first with"
+	default:
+		open := r.Steps[0].Load.open()
+		return "not seen to saturate up to " + levelText(r.reached(open), open)
+	}
+}
+
 func bracket(s Saturation) string {
 	switch {
 	case s.LastBelow > 0 && s.FirstOver > 0:

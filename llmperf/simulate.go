@@ -67,8 +67,8 @@ func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Res
 	t.Helper()
 	needOwnBubble(t, "Simulate", "llmperf.Measure and Result.Check")
 	checks := uniqueNames(SLOs(slos).checks())
-	prepareOutput(t)
-	sim := simulate(t, setup, task{
+	out := prepareOutput(t)
+	sim := simulate(t, setup, out, task{
 		plan: func(s Scenario) (Scenario, error) {
 			if testing.Short() && s.Short != 0 {
 				s, checks = shorten(s, checks, s.Short)
@@ -84,7 +84,7 @@ func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Res
 		outcomes = append(outcomes, reportStep(t, &res.Steps[i], checks, j, res.scenario.Strictness)...)
 	}
 	outcomes = append(outcomes, reportNotRun(t, res, checks)...)
-	conclude(t, res, append(outcomes, reportRun(t, res, checks, j)...))
+	conclude(t, out, res, append(outcomes, reportRun(t, res, checks, j)...))
 	sim.complain(t)
 	return res
 }
@@ -106,12 +106,12 @@ type task struct {
 
 // simulate runs a scenario's load in virtual time, twice if LLMPERF_TWICE is set.
 // It does not return if there was none to report.
-func simulate(t *testing.T, setup func(t *testing.T) Scenario, of task) *simulation {
+func simulate(t *testing.T, setup func(t *testing.T) Scenario, out *output, of task) *simulation {
 	t.Helper()
 	begin := time.Now()
-	sim := simulateOnce(t, setup, of)
+	sim := simulateOnce(t, setup, out.samples, of)
 	if os.Getenv("LLMPERF_TWICE") != "" && sim.stuck == nil {
-		again := simulateOnce(t, setup, of)
+		again := simulateOnce(t, setup, nil, of)
 		if diff := firstDifference(sim.log, again.log); diff != "" {
 			t.Errorf("two runs of the same seed differ, first in %s; something in the service decides by chance or by which goroutine comes first", diff)
 		}
@@ -142,7 +142,7 @@ type simulation struct {
 	log     []record.Sample
 }
 
-func simulateOnce(t *testing.T, setup func(t *testing.T) Scenario, of task) *simulation {
+func simulateOnce(t *testing.T, setup func(t *testing.T) Scenario, samples *samplesFile, of task) *simulation {
 	t.Helper()
 	sim := new(simulation)
 	deadline, limited := t.Deadline()
@@ -169,6 +169,7 @@ func simulateOnce(t *testing.T, setup func(t *testing.T) Scenario, of task) *sim
 			return
 		}
 		of.prepare(m)
+		m.samples = samples
 		result := m.run(context.Background())
 		sim.mu.Lock()
 		sim.result, sim.log = result, m.log

@@ -3,39 +3,44 @@ package llmperf
 import (
 	"fmt"
 	"os"
-	"strings"
 )
 
-// appendStepSummary tells the step summary of GitHub Actions, if there is one,
-// which verdicts are undecided and what was not run: the log of a test that passed
-// does not show.
+// stepSummaryLimit is how many bytes of all summaries of one step of a job GitHub
+// Actions takes; of more it shows none.
+const stepSummaryLimit = 1 << 20
+
+// appendStepSummary adds the run to the step summary of GitHub Actions, if there
+// is one. Where the rest of it would be too much, that is its headline, or
+// nothing.
 func appendStepSummary(r *Result) error {
 	path := os.Getenv("GITHUB_STEP_SUMMARY")
 	if path == "" {
 		return nil
 	}
-	var text strings.Builder
-	for i := range r.Outcomes {
-		if o := &r.Outcomes[i]; o.Verdict == Inconclusive {
-			fmt.Fprintf(&text, "- `%s/%s` is undecided: %s\n", r.Name, o.path(), o.Message)
-		}
-	}
-	if line := r.endLine(); line != "" {
-		fmt.Fprintf(&text, "- `%s` was %s\n", r.Name, line)
-	}
-	if text.Len() == 0 {
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
-	if err != nil {
-		return fmt.Errorf("GITHUB_STEP_SUMMARY: %w", err)
-	}
-	_, err = f.WriteString(text.String())
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
+	if err := appendWithin(path, stepSummaryLimit, r.summary()+"\n", r.headline()+r.whereabouts()+"\n"); err != nil {
 		return fmt.Errorf("GITHUB_STEP_SUMMARY: %w", err)
 	}
 	return nil
+}
+
+// appendWithin appends to a file the first of texts that leaves it within limit
+// bytes.
+func appendWithin(path string, limit int64, texts ...string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		for _, text := range texts {
+			if info.Size()+int64(len(text)) <= limit {
+				_, err = f.WriteString(text)
+				break
+			}
+		}
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	return err
 }

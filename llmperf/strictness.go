@@ -30,6 +30,11 @@ func (s Strictness) validate() error {
 	return fmt.Errorf("scenario.Strictness is %q: want llmperf.SkipInconclusive, FailInconclusive or PassInconclusive", string(s))
 }
 
+// fails reports whether a verdict fails its subtest.
+func (s Strictness) fails(v Verdict) bool {
+	return v == Fail || (v == Inconclusive || v == NotRun) && s == FailInconclusive
+}
+
 // effectiveStrictness is the scenario's strictness, unless the environment says
 // otherwise.
 func effectiveStrictness(s Strictness) (Strictness, error) {

@@ -2,64 +2,127 @@ package llmperf
 
 import (
 	"encoding/json"
-	"fmt"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// save writes v as JSON into the test's artifact directory and the folder that
-// LLMPERF_OUT names, under the name of what it is, and says where in an attribute.
-func save(t *testing.T, what string, v any) {
+// artifacts are the files of a run that are made of its result. Beside them there
+// may be samples.csv.
+var artifacts = []struct {
+	name, attr string // of the file, and of the attribute that says where it is
+	render     func(*Result) ([]byte, error)
+}{
+	{"result.json", "result", func(r *Result) ([]byte, error) { return asJSON(r) }},
+	{"latency.hlog", "hlog", (*Result).histogramLog},
+	{"bench.txt", "bench", (*Result).benchText},
+	{"summary.md", "summary", func(r *Result) ([]byte, error) { return []byte(r.summary()), nil }},
+}
+
+// An output is where the files of a run go.
+type output struct {
+	folders []string     // all files go into each
+	kept    string       // that of them which outlives the test; "" if none does
+	samples *samplesFile // nil if it was not asked for
+}
+
+// prepareOutput makes the folders for a run's files, so that it is not lost for
+// want of them: one of the test's name in its artifact directory, and one in the
+// folder that LLMPERF_OUT names.
+func prepareOutput(t *testing.T) *output {
 	t.Helper()
-	for _, dir := range []string{t.ArtifactDir(), os.Getenv("LLMPERF_OUT")} {
-		if dir == "" {
-			continue
+	out := new(output)
+	add := func(of, dir string) string {
+		dir, err := filepath.Abs(filepath.Join(dir, folderName(t.Name())))
+		if err == nil {
+			err = os.MkdirAll(dir, 0o777)
 		}
-		path, err := writeJSON(dir, t.Name(), what+".json", v)
 		if err != nil {
-			t.Errorf("llmperf: %v", err)
-			continue
+			t.Fatalf("llmperf: %s: %v", of, err)
 		}
-		t.Attr("llmperf."+what, path)
+		out.folders = append(out.folders, dir)
+		return dir
+	}
+	dir := add("the test's artifact directory", t.ArtifactDir())
+	if f := flag.Lookup("test.artifacts"); f != nil && f.Value.String() == "true" {
+		out.kept = dir
+	}
+	if named := os.Getenv("LLMPERF_OUT"); named != "" {
+		out.kept = add("LLMPERF_OUT", named)
+	}
+	wanted, err := samplesWanted()
+	if wanted {
+		out.samples, err = createSamples(out.folders)
+		t.Cleanup(func() { out.samples.close() }) // of a test that ends before its run is over
+	}
+	if err != nil {
+		t.Fatalf("llmperf: %v", err)
+	}
+	return out
+}
+
+// folderName is a test's name as that of a folder, on every system.
+func folderName(test string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`/\ #:*?"<>|`, r) {
+			return '_'
+		}
+		return r
+	}, test)
+}
+
+// write writes the files of a run and says in attributes where they are.
+func (o *output) write(t *testing.T, r *Result) {
+	t.Helper()
+	for _, a := range artifacts {
+		r.files = append(r.files, a.name)
+	}
+	if r.folder = o.kept; o.samples != nil {
+		r.files = append(r.files, samplesName)
+		o.say(t, "samples", samplesName, o.samples.close())
+	}
+	for _, a := range artifacts {
+		data, err := a.render(r)
+		o.save(t, a.attr, a.name, data, err)
 	}
 }
 
-// writeJSON puts a file of v as JSON into dir, under the test's name, and returns its
-// path. It is complete or absent: a temporary file is renamed into place.
-func writeJSON(dir, test, file string, v any) (path string, err error) {
-	defer func() {
-		if err != nil {
-			path, err = "", fmt.Errorf("%s: %w", file, err)
+// save writes a file into each folder, unless it could not be made.
+func (o *output) save(t *testing.T, key, name string, data []byte, err error) {
+	t.Helper()
+	for _, dir := range o.folders {
+		if err == nil {
+			err = writeWhole(filepath.Join(dir, name), data)
 		}
-	}()
+	}
+	o.say(t, key, name, err)
+}
+
+// say puts out where a file is, unless it could not be written.
+func (o *output) say(t *testing.T, key, name string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Errorf("llmperf: %s: %v", name, err)
+	} else if o.kept != "" {
+		attr(t, key, filepath.Join(o.kept, name))
+	}
+}
+
+// writeWhole writes a file that is complete or absent: a temporary file is
+// renamed into place.
+func writeWhole(path string, data []byte) error {
+	temp := path + ".tmp"
+	defer os.Remove(temp)
+	if err := os.WriteFile(temp, data, 0o666); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}
+
+// asJSON is v as the text of a file.
+func asJSON(v any) ([]byte, error) {
 	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return "", err
-	}
-	dir, err = filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	if name := strings.NewReplacer("/", "_", " ", "_", "#", "_").Replace(test); name != "" {
-		dir = filepath.Join(dir, name)
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return "", err
-	}
-	temp, err := os.CreateTemp(dir, strings.TrimSuffix(file, ".json")+"-*.tmp")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(temp.Name())
-	_, err = temp.Write(append(data, '\n'))
-	if closing := temp.Close(); err == nil {
-		err = closing
-	}
-	path = filepath.Join(dir, file)
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	return path, err
+	return append(data, '\n'), err
 }

@@ -54,3 +54,10 @@ func (h *Histogram) AtRank(k int) (low, high int64) {
 	}
 	return 0, 0
 }
+
+// Encode returns the histogram as HdrHistogram's logs hold it: in its compressed
+// V2 encoding, in base64.
+func (h *Histogram) Encode() (string, error) {
+	data, err := h.h.EncodeV2()
+	return string(data), err
+}

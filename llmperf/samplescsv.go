@@ -1,0 +1,139 @@
+package llmperf
+
+import (
+	"cmp"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"llmperf.dev/llmperf/internal/record"
+)
+
+// samplesEnv asks for samples.csv.
+const samplesEnv = "LLMPERF_SAMPLES"
+
+const samplesName = "samples.csv"
+
+// A samplesFile is samples.csv: a row for each request, the warm-up's included,
+// written as they end. Times are nanoseconds since the start of the run, and empty
+// where the moment never came. Nothing that was asked or answered is in it, and of
+// a failure its class alone.
+type samplesFile struct {
+	mu      sync.Mutex // what follows may still be held by a simulation that is stuck
+	csv     *csv.Writer
+	files   []*os.File
+	waiting []record.Sample // ended, and not written
+}
+
+var samplesColumns = []string{
+	"user", "number", "step", "target", "measured",
+	"sent_ns", "dispatched_ns", "first_byte_ns", "first_token_ns", "last_token_ns", "end_ns",
+	"chunks", "output_tokens", "prompt_tokens", "cached_tokens", "failure",
+}
+
+// samplesWanted reports whether the environment asks for samples.csv.
+func samplesWanted() (bool, error) {
+	switch text := os.Getenv(samplesEnv); text {
+	case "", "0":
+		return false, nil
+	case "1":
+		return true, nil
+	default:
+		return false, fmt.Errorf("%s is %q: want 1 for %s, or nothing", samplesEnv, text, samplesName)
+	}
+}
+
+// createSamples begins samples.csv in each of the folders. It is to be closed, even
+// if that was not possible.
+func createSamples(dirs []string) (*samplesFile, error) {
+	f := new(samplesFile)
+	var all []io.Writer
+	for _, dir := range dirs {
+		file, err := os.Create(filepath.Join(dir, samplesName))
+		if err != nil {
+			return f, err
+		}
+		f.files, all = append(f.files, file), append(all, file)
+	}
+	f.csv = csv.NewWriter(io.MultiWriter(all...))
+	return f, f.csv.Write(samplesColumns)
+}
+
+// add takes in a request that ended.
+func (f *samplesFile) add(s *record.Sample) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting = append(f.waiting, *s)
+}
+
+// writeSamples writes the requests that have ended, in that order, but for those
+// sent after the end of a step that may yet be held on: whether they count is not
+// known.
+func (m *measurement) writeSamples() {
+	f := m.samples
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.csv == nil {
+		return // closed
+	}
+	slices.SortFunc(f.waiting, func(a, b record.Sample) int { return cmp.Or(cmp.Compare(a.End, b.End), compareSamples(&a, &b)) })
+	f.waiting = slices.DeleteFunc(f.waiting, func(s record.Sample) bool {
+		if m.undecidedYet(&s) {
+			return false
+		}
+		_ = f.csv.Write(m.sampleOf(&s).row()) // close returns the error
+		return true
+	})
+	f.csv.Flush()
+}
+
+// undecidedYet reports whether a request was sent after the end of a step that may
+// yet be held on.
+func (m *measurement) undecidedYet(s *record.Sample) bool {
+	if len(m.steps) == 0 {
+		return false
+	}
+	last := m.steps[len(m.steps)-1]
+	return last.open && time.Duration(s.Sent) >= last.Until
+}
+
+// row is the sample as a row of samples.csv.
+func (s Sample) row() []string {
+	moment := func(d time.Duration) string {
+		if d == 0 {
+			return ""
+		}
+		return strconv.FormatInt(int64(d), 10)
+	}
+	return []string{
+		strconv.Itoa(s.User), strconv.Itoa(s.Number), s.Step, s.Target, strconv.FormatBool(s.Measured),
+		moment(s.Sent), moment(s.Dispatched), moment(s.FirstByte), moment(s.FirstToken), moment(s.LastToken), moment(s.End),
+		strconv.Itoa(s.Chunks), strconv.Itoa(s.OutputTokens), strconv.Itoa(s.PromptTokens), strconv.Itoa(s.CachedTokens), s.Failure,
+	}
+}
+
+// close ends the file. It returns what went wrong while it was written.
+func (f *samplesFile) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var errs []error
+	if f.csv != nil {
+		f.csv.Flush()
+		errs = append(errs, f.csv.Error())
+	}
+	for _, file := range f.files {
+		errs = append(errs, file.Close())
+	}
+	f.csv, f.files = nil, nil
+	return errors.Join(errs...)
+}
