@@ -231,6 +231,8 @@
 // in several packages need several such folders.
 //
 //   - result.json: [Result] as JSON.
+//   - report.html: a page with verdicts, charts and tables that needs nothing
+//     beside itself.
 //   - summary.md: the run for a reader of a pull request: verdicts, what does not
 //     pass first; the steps; health, saturation and warnings.
 //   - latency.hlog: every time of every step as a histogram, in HdrHistogram's log

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"html"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,26 @@ func ExampleResult_Check() {
 	// all failure rate < 20 %: pass
 	// all p99/p50 < 100x: fail
 	// all no saturation up to 4 users: inconclusive
+}
+
+// The page that Run leaves behind can be written of any result; outcomes are
+// shown if it has any.
+func ExampleResult_WriteReport() {
+	res, err := llmperf.Measure(context.Background(), moment)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	res.Outcomes = res.Check(llmperf.TTFT.P50Below(time.Second))
+	var page strings.Builder // or a file
+	if err := res.WriteReport(&page); err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, headline, _ := strings.Cut(page.String(), "<h1>")
+	headline, _, _ = strings.Cut(headline, "</h1>")
+	fmt.Println(strings.ReplaceAll(html.UnescapeString(headline), "\u00a0", " "))
+	// Output: The SLO holds: TTFT p50 < 1 s.
 }
 
 // UpTo limits SLOs to the steps of at most so many users.

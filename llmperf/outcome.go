@@ -1,7 +1,9 @@
 package llmperf
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -257,18 +259,16 @@ func failureList(s *Stats) string {
 	if s.Failed == 0 {
 		return ""
 	}
-	var names []string
-	for name := range s.Failures {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int {
-		if s.Failures[a] != s.Failures[b] {
-			return s.Failures[b] - s.Failures[a]
-		}
-		return strings.Compare(a, b)
-	})
+	names := s.failureNames()
 	for i, name := range names {
 		names[i] = fmt.Sprintf("%d %s", s.Failures[name], name)
 	}
 	return "failures: " + strings.Join(names, ", ")
+}
+
+// failureNames are the classes of the failures of s, the most frequent first.
+func (s *Stats) failureNames() []string {
+	return slices.SortedFunc(maps.Keys(s.Failures), func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.Failures[b], s.Failures[a]), strings.Compare(a, b))
+	})
 }

@@ -49,23 +49,30 @@ func stepLine(s *Step, j judge) string {
 		s.Name, count(s.Requests), s.RPS, orDash(s.Latency.P50), orDash(s.Latency.P95), orDash(s.Latency.P99), orDash(s.TTFT.P95), s.TailRatio, tail, percent(s.FailureRate), failures)
 }
 
+// figureNames are the columns of tables of what.
+func figureNames(what string) []string {
+	return []string{what, "requests", "failed", "rps", "p50", "p95", "p99", "max", "TTFT p95", "ITL p95", "tokens/s", "p99/p50", "in flight"}
+}
+
+// figuresOf are a row of such a table.
+func figuresOf(name string, s *Stats) []string {
+	return []string{
+		name, fmt.Sprint(s.Requests), percent(s.FailureRate), fmt.Sprintf("%.1f", s.RPS),
+		orDash(s.Latency.P50), orDash(s.Latency.P95), orDash(s.Latency.P99), orDash(s.Latency.Max), orDash(s.TTFT.P95), orDash(s.ITL.P95),
+		fmt.Sprintf("%.0f", s.OutputTokensPerSecond), fmt.Sprintf("%.2f", s.TailRatio), fmt.Sprintf("%.1f", s.InFlight),
+	}
+}
+
 // stepRows are the cells of a table of the steps: a row of titles, one for each
 // step, and the sums.
 func (r *Result) stepRows() [][]string {
-	rows := [][]string{{"step", "requests", "failed", "rps", "p50", "p95", "p99", "max", "TTFT p95", "ITL p95", "tokens/s", "p99/p50", "in flight"}}
-	row := func(name string, s *Stats) {
-		rows = append(rows, []string{
-			name, fmt.Sprint(s.Requests), percent(s.FailureRate), fmt.Sprintf("%.1f", s.RPS),
-			orDash(s.Latency.P50), orDash(s.Latency.P95), orDash(s.Latency.P99), orDash(s.Latency.Max), orDash(s.TTFT.P95), orDash(s.ITL.P95),
-			fmt.Sprintf("%.0f", s.OutputTokensPerSecond), fmt.Sprintf("%.2f", s.TailRatio), fmt.Sprintf("%.1f", s.InFlight),
-		})
-	}
+	rows := [][]string{figureNames("step")}
 	for i := range r.Steps {
-		row(r.Steps[i].Name, &r.Steps[i].Stats)
+		rows = append(rows, figuresOf(r.Steps[i].Name, &r.Steps[i].Stats))
 	}
-	row("total", &r.Total)
+	rows = append(rows, figuresOf("total", &r.Total))
 	for i := range r.Targets {
-		row("of it "+r.Targets[i].Name, &r.Targets[i].Stats)
+		rows = append(rows, figuresOf("of it "+r.Targets[i].Name, &r.Targets[i].Stats))
 	}
 	return rows
 }

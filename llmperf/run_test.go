@@ -141,7 +141,20 @@ func TestRunReportsEverySLOAsASubtest(t *testing.T) {
 	assert.Regexp(t, sentence, out, "the verdict in one sentence, with the caller's place")
 	assert.Regexp(t, `0 of \d+ requests failed in 1 step: .* INCONCLUSIVE .* with 0 failed it takes 279 requests to prove < 1.07 %`, out)
 	assert.Regexp(t, `run_test.go:\d+: 5 verdicts: 2 pass, 1 fail, 2 inconclusive \(undecided: users=2/latency_p99, failure_rate\)`, out, "hidden skips are named on the test itself")
-	assert.NotContains(t, out, dir+"/result-", "no temporary file is left")
+	files, err := filepath.Glob(filepath.Join(dir, "TestSubject", "*"))
+	require.NoError(t, err)
+	var names []string
+	for _, file := range files {
+		names = append(names, filepath.Base(file))
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		assert.EqualValues(t, 0o444, info.Mode().Perm()&0o444, "others may look at %s", file)
+		assert.Contains(t, out, " "+file+"\n", "an attribute says where it is")
+	}
+	assert.Equal(t, []string{"bench.txt", "latency.hlog", "report.html", "result.json", "summary.md"}, names, "no temporary file is left")
+	page, err := os.ReadFile(filepath.Join(dir, "TestSubject", "report.html"))
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "<h1>1 of 4 SLOs does not hold: latency p90 &lt; 2\u00a0ms at 2\u00a0users; 2 more lack evidence.</h1>")
 
 	data, err := os.ReadFile(filepath.Join(dir, "TestSubject", "result.json"))
 	require.NoError(t, err)
@@ -175,7 +188,7 @@ func TestARunGoesIntoTheStepSummary(t *testing.T) {
 	for _, o := range []string{"users=2/latency_p90", "users=2/latency_p99", "failure_rate"} {
 		assert.Contains(t, run, "** | `"+o+"` | ")
 	}
-	assert.Contains(t, run, "Files in `"+filepath.Join(dir, "TestSubject")+"`: result.json, latency.hlog, bench.txt, summary.md.")
+	assert.Contains(t, run, "Files in `"+filepath.Join(dir, "TestSubject")+"`: result.json, report.html, latency.hlog, bench.txt, summary.md.")
 	file, err := os.ReadFile(filepath.Join(dir, "TestSubject", "summary.md"))
 	require.NoError(t, err)
 	assert.Equal(t, "# Build\n"+string(file)+"\n", string(data), "it is summary.md")

@@ -1,6 +1,7 @@
 package llmperf
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"os"
@@ -16,6 +17,11 @@ var artifacts = []struct {
 	render     func(*Result) ([]byte, error)
 }{
 	{"result.json", "result", func(r *Result) ([]byte, error) { return asJSON(r) }},
+	{"report.html", "report", func(r *Result) ([]byte, error) {
+		var page bytes.Buffer
+		err := r.WriteReport(&page)
+		return page.Bytes(), err
+	}},
 	{"latency.hlog", "hlog", (*Result).histogramLog},
 	{"bench.txt", "bench", (*Result).benchText},
 	{"summary.md", "summary", func(r *Result) ([]byte, error) { return []byte(r.summary()), nil }},
