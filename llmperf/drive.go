@@ -108,7 +108,7 @@ func (m *measurement) turn(step *stepRun, i int) {
 	}
 	over := end - tick.at
 	if change := abs(tick.users - m.crowd.Running()); tick.spawnRate > 0 {
-		over = time.Duration(float64(change) / tick.spawnRate * float64(time.Second))
+		over = atRate(change, tick.spawnRate)
 	}
 	m.crowd.Resize(tick.users, step.Begin+tick.at, over)
 }

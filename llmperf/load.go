@@ -162,9 +162,17 @@ func number(v float64) string {
 // spawnTime is how long n users take to begin or to leave.
 func (l Load) spawnTime(n int) time.Duration {
 	if l.SpawnRate > 0 {
-		return time.Duration(float64(n) / l.SpawnRate * float64(time.Second))
+		return atRate(n, l.SpawnRate)
 	}
 	return min(defaultSpawn, l.Hold/10)
+}
+
+// longestSpawn is longer than steps are, and its multiples are no overflow.
+const longestSpawn = 24 * time.Hour
+
+// atRate is how long n users take to begin or to leave at so many per second.
+func atRate(n int, perSecond float64) time.Duration {
+	return time.Duration(min(float64(n)/perSecond, longestSpawn.Seconds()) * float64(time.Second))
 }
 
 // unmeasured is how long after the step's begin measuring starts, after a step
@@ -218,11 +226,24 @@ func (l Load) validate() error {
 		return fmt.Errorf("a step of %v holds for %v: want at least 1ms; did you mean %d*time.Second?", l, l.Hold, max(1, int64(l.Hold)))
 	case bad(l.SpawnRate):
 		return fmt.Errorf("a step of %v has a spawn rate of %v: want users per second, or 0 for the default", l, l.SpawnRate)
-	case !l.timed() && l.SpawnRate > 0 && l.spawnTime(l.Users) >= l.Hold:
-		return fmt.Errorf("a step of %v at %v users per second takes %v to spawn: want less than its %v, so at least %.1f users per second",
-			l, l.SpawnRate, l.spawnTime(l.Users), l.Hold, 2*float64(l.Users)/l.Hold.Seconds())
 	}
 	return validateStepName(l.Name)
+}
+
+// validateAfter says what is wrong with a step's load that follows another.
+func (l Load) validateAfter(before Load) error {
+	if err := l.validate(); err != nil {
+		return err
+	}
+	change, what := l.Users-before.Users, "begin"
+	if change < 0 {
+		change, what = -change, "leave"
+	}
+	if l.SpawnRate > 0 && l.unmeasured(before) >= l.Hold { // it would be over before measuring begins
+		return fmt.Errorf("a step of %v at %v users per second takes %v for %s to %s: want less than its %v, so at least %.1f users per second",
+			l, l.SpawnRate, l.spawnTime(change), plural(change, "user"), what, l.Hold, 2*float64(change)/l.Hold.Seconds())
+	}
+	return nil
 }
 
 // validateStepName refuses what would be another test's name.

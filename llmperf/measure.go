@@ -154,7 +154,7 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 		if !ok {
 			return begin
 		}
-		err := next.validate()
+		err := next.validateAfter(before)
 		if err == nil && len(m.steps) > 0 && next.open() != m.steps[0].Load.open() {
 			err = fmt.Errorf("%v after %v: want all steps in users, or all in requests per second", next, m.steps[0].Load)
 		}

@@ -36,10 +36,12 @@ func nextOf(plan []Load, done []Step) (Load, bool) {
 
 // validatePlan says what is wrong with the steps of a valid profile.
 func validatePlan(plan []Load) error {
+	before := Load{}
 	for i, l := range plan {
-		if err := l.validate(); err != nil {
+		if err := l.validateAfter(before); err != nil {
 			return fmt.Errorf("step %d of %d: %w", i+1, len(plan), err)
 		}
+		before = l.end()
 		if l.open() != plan[0].open() {
 			return fmt.Errorf("step %d of %d: %v after %v: want all steps in users, or all in requests per second", i+1, len(plan), l, plan[0])
 		}

@@ -164,6 +164,8 @@ func TestProfilesThatCannotWork(t *testing.T) {
 		{"spike without a peak", "it needs one", SpikeProfile{Users: 5, Before: m, Peak: m, After: m}, []string{"neither PeakUsers nor PeakRate"}},
 		{"spike below its base", "that is a dip", SpikeProfile{Users: 5, PeakUsers: 5, Before: m, Peak: m, After: m}, []string{"peak is 5 users", "want a higher peak"}},
 		{"spike without after", "there is no recovery to see", SpikeProfile{Users: 5, PeakUsers: 50, Before: m, Peak: m}, []string{"SpikeProfile.After is 0s", "such as time.Minute"}},
+		{"spike whose users leave slowly", "the step after is over before they have", SpikeProfile{Users: 20, PeakUsers: 200, Before: m, Peak: 5 * m, After: m, SpawnRate: 1}, []string{"step 3 of 3", "takes 3m0s for 180 users to leave", "at least 6.0 users per second"}},
+		{"users who never begin", "so long a time is no number of nanoseconds", Steps(Load{Users: 5, Hold: m, SpawnRate: 1e-12}), []string{"step 1 of 1", "5 users to begin"}},
 		{"empty list", "it tests nothing", Steps(), []string{"Steps has no steps"}},
 		{"mixed list", "one kind of load", Steps(Load{Users: 5, Hold: m}, Load{Rate: 1, Hold: m}), []string{"step 2 of 2", "1 requests/s after 5 users"}},
 		{"bad step in a list", "it says which", Steps(Load{Users: 5, Hold: m}, Load{Users: 5}), []string{"step 2 of 2", "5 users holds for 0s"}},

@@ -105,5 +105,5 @@ func (p StepProfile) validate() error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	return p.plan()[0].validate()
+	return validatePlan(p.plan())
 }

@@ -127,6 +127,15 @@ func TestLoadUnmeasuredStart(t *testing.T) {
 	}
 }
 
+func TestOnlyTheUsersWhoComeTakeTimeToBegin(t *testing.T) {
+	// All 100 users of the last step would take longer than it lasts; its ten new ones don't.
+	res, _ := watched(t, Scenario{
+		Target: takes(time.Second), Profile: StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 100, SpawnRate: 1},
+	})
+	require.Len(t, res.Steps, 10)
+	assert.InDelta(t, 100, res.Steps[9].InFlight/res.Steps[9].Latency.Mean.Seconds()*1.3, 2, "Little's law, with 0.3 s of thinking")
+}
+
 func TestUsersLeaveAtTheSpawnRate(t *testing.T) {
 	l := Load{Users: 10, Hold: time.Minute, SpawnRate: 5}
 	assert.Equal(t, 20*time.Second, l.unmeasured(Load{Users: 110}), "measuring begins once the step has no more users than it asks for")
