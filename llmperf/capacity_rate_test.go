@@ -64,3 +64,18 @@ func TestACapacityInRequestsPerSecondIsThatOfTheQueue(t *testing.T) {
 	assert.GreaterOrEqual(t, bracketed*2, runs, "bounds of single probes hold with 90 % confidence, at each of three looks")
 	assert.InEpsilon(t, truth, sum/float64(runs), 0.06, "no way off on average")
 }
+
+func TestALoadThatWasHeldBackIsNotProved(t *testing.T) {
+	// At most 4 in flight of 0.45 s each are 8.9 requests per second, whatever the load.
+	for _, slo := range []llmperf.SLO{llmperf.FailureRateBelow(0.1), llmperf.Latency.P95Below(time.Minute)} {
+		synctest.Test(t, func(t *testing.T) {
+			c, err := llmperf.MeasureCapacity(t.Context(), llmperf.Scenario{
+				Target: steady(450 * time.Millisecond).Target, Warmup: llmperf.NoWarmup, MaxInFlight: 4, Arrivals: llmperf.Evenly,
+			}, llmperf.Search{MaxRate: 10, First: 2, AtLeast: 10}, slo)
+			require.NoError(t, err)
+			assert.Equal(t, 8.0, c.Low, "the last one without a request that waited")
+			assert.Equal(t, llmperf.Inconclusive, c.AtLeast(10).Verdict, "%v", c.AtLeast(10))
+			assert.Contains(t, c.AtLeast(10).Message, "scenario.MaxInFlight")
+		})
+	}
+}

@@ -78,11 +78,13 @@ func (p *prober) judgeAmong(res *Result, probes []Step, s *Step, held float64) [
 		between := func(least, most float64) Outcome {
 			var steps []Step
 			for k := range probes {
-				if at := probes[k].Load.level(); at >= least && at <= most {
+				// Another one of which requests were held was not at its load.
+				own := probes[k].Index == s.Index || probes[k].Arrivals.Held == 0
+				if at := probes[k].Load.level(); own && at >= least && at <= most {
 					steps = append(steps, *c.view(&probes[k]))
 				}
 			}
-			return c.about(c.run(c, res, steps, p.judgeAt(s.Load)))
+			return c.about(c.run(c, res, steps, p.judgeAt(s.Load)).unless(s.Arrivals.Held))
 		}
 		if outcomes[i] = between(0, load); outcomes[i].Verdict == Fail {
 			continue

@@ -172,6 +172,7 @@ func refused(c check, step, why string) Outcome {
 }
 
 func judgeStep(c check, s *Step, j judge) Outcome {
+	held := s.Arrivals.Held // whichever target of a mix they were for
 	s = c.view(s)
 	if c.err != nil {
 		return refused(c, s.Name, c.err.Error())
@@ -179,7 +180,7 @@ func judgeStep(c check, s *Step, j judge) Outcome {
 	if missing := c.unmeasured(s); missing != "" {
 		return refused(c, s.Name, missing)
 	}
-	return c.about(c.step(c, s, j).unless(s.Arrivals.Held))
+	return c.about(c.step(c, s, j).unless(held))
 }
 
 // unmeasured says what the check is about and no successful request of s reported;
@@ -230,8 +231,10 @@ func judgeRun(c check, r *Result, j judge) Outcome {
 		return refused(c, "", fmt.Sprintf("no step was loaded to %v; the highest had %s", c.reach, number(r.reached(c.reach.open))))
 	}
 	held := 0
-	for i := range steps {
-		held += steps[i].Arrivals.Held
+	for i := range r.Steps {
+		if c.covers(&r.Steps[i]) {
+			held += r.Steps[i].Arrivals.Held
+		}
 	}
 	o := c.about(c.run(c, r, steps, j).unless(held))
 	if c.missing != "" && o.Verdict != Fail {
