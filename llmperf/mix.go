@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"strings"
 )
@@ -78,18 +79,18 @@ func (m Mix) validate() error {
 
 // Send sends the request to one of the targets.
 func (m Mix) Send(ctx context.Context, c *Call) error {
-	part := m.draw(c)
+	part := m.draw(c.seed, c.User(), c.Number())
 	c.sample.Part = int16(part)
 	return m[part].Target.Send(ctx, c)
 }
 
 // draw chooses the target of a request.
-func (m Mix) draw(c *Call) int {
+func (m Mix) draw(seed uint64, user, number int) int {
 	sum := 0.0
 	for _, s := range m {
 		sum += s.Weight
 	}
-	at := c.stream(streamMix).Float64() * sum
+	at := rand.New(rand.NewPCG(streamOf(seed, user, number, streamMix))).Float64() * sum
 	for i, s := range m {
 		if at -= s.Weight; at < 0 {
 			return i

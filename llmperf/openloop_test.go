@@ -241,6 +241,30 @@ func TestARequestThatCouldNotBeSentInTimeFails(t *testing.T) {
 	}
 }
 
+func TestARequestOfAMixThatWasNeverSentIsOfTheTargetItWasFor(t *testing.T) {
+	// Three in four are for a; while its answers block all of MaxInFlight, requests for both are not sent.
+	deaf := TargetFunc(func(_ context.Context, c *Call) error {
+		if c.User() > 3 {
+			time.Sleep(12 * time.Second)
+		}
+		return nil
+	})
+	res, samples := watched(t, Scenario{
+		Target:  Mix{{Name: "a", Weight: 3, Target: deaf}, {Name: "b", Weight: 1, Target: takes(time.Millisecond)}},
+		Profile: loads{{Rate: 5, Hold: 2 * time.Minute}}, Warmup: NoWarmup, MaxInFlight: 4, Timeout: 5 * time.Second,
+	})
+	notSent := map[string]int{}
+	for _, s := range samples {
+		if s.Failure == "not_sent" {
+			notSent[s.Target]++
+		}
+	}
+	n := float64(notSent["a"] + notSent["b"])
+	require.Greater(t, n, 100.0)
+	assert.InDelta(t, 0.25, float64(notSent["b"])/n, 3*math.Sqrt(0.25*0.75/n), "three standard deviations of a binomial share")
+	assert.Equal(t, res.Steps[0].Arrivals.NotSent, res.Steps[0].Targets[0].Arrivals.NotSent+res.Steps[0].Targets[1].Arrivals.NotSent)
+}
+
 func TestAnOpenLoopThatIsCutOffAccountsForAllThatWereDue(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
