@@ -23,9 +23,11 @@ type Capacity struct {
 	Minutes     float64 `json:"minutes"`                // under load, the warm-up and settling included
 	UserMinutes float64 `json:"user_minutes,omitempty"` // the same, times the users; closed loop
 	Probes      []Probe `json:"probes"`                 // in the order in which they were made
-	Aborted     string  `json:"aborted,omitempty"`      // why the search ended before its time; "" if it did not
+	Aborted     string  `json:"aborted,omitempty"`      // why the search ended before its time, such as a spent budget; "" if it did not
 
 	Result *Result `json:"-"` // of the whole run, whose steps are the probes; result.json holds it
+
+	byRate bool // what was looked for, if there are no probes to tell
 }
 
 // A Probe is what a search made of one load.
@@ -55,7 +57,8 @@ func (p *Probe) load() Load { return Load{Users: p.Users, Rate: p.Rate} }
 //
 //	capacity: 87 users [80, 90], limited by TTFT p95 < 800 ms, in 7.5 minutes of load and 9 probes
 //
-// The scenario's Profile is left nil: the search decides the load. Its SLOs must
+// The scenario's Profile is left nil, and it has no Stop: the search decides the
+// load. A spent Budget ends it with what was found until then. Its SLOs must
 // be ones that get harder with load and that a probe can hold by itself:
 // percentiles, [TailRatioBelow], [FailureRateBelow].
 //
@@ -169,6 +172,8 @@ func (c *Capacity) AtLeast(load float64) Outcome {
 	}
 	switch at := by.load(); {
 	case at.level() == load:
+	case o.Verdict == Inconclusive && c.Aborted != "":
+		o.more(fmt.Sprintf("no probe tells of %s: the search was aborted: %s", levelText(load, c.open()), c.Aborted))
 	case o.Verdict == Inconclusive:
 		o.more(fmt.Sprintf("no probe tells of %s: name it in search.AtLeast to have it probed", levelText(load, c.open())))
 	default:
@@ -196,7 +201,7 @@ func (c *Capacity) decider(load float64) Probe {
 }
 
 // open reports whether the capacity is in requests per second.
-func (c *Capacity) open() bool { return len(c.Probes) > 0 && c.Probes[0].Rate > 0 }
+func (c *Capacity) open() bool { return c.byRate || len(c.Probes) > 0 && c.Probes[0].Rate > 0 }
 
 func (c *Capacity) level() float64 {
 	if c.open() {
@@ -213,6 +218,9 @@ func (c *Capacity) atLeast() bool {
 // figures are the capacity between its bounds: 87 users [80, 90].
 func (c *Capacity) figures() string {
 	low, high, least := "no lower bound", "no upper bound", ""
+	if len(c.Probes) == 0 {
+		return "unknown"
+	}
 	if c.Low > 0 {
 		low = number(c.Low)
 	}
@@ -233,7 +241,7 @@ func (c *Capacity) String() string {
 		end = "; the search was aborted: " + c.Aborted
 	}
 	if len(c.Probes) == 0 {
-		return fmt.Sprintf("capacity: unknown, since no probe was decided %s%s", spent, end)
+		return fmt.Sprintf("capacity: %s, since no probe was decided %s%s", c.figures(), spent, end)
 	}
 	limited := ""
 	switch {

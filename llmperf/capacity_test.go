@@ -265,6 +265,20 @@ func TestASearchCutShortLosesNothing(t *testing.T) {
 	assert.Len(t, c.Result.Steps, 4, "what was measured of the fourth is in the result")
 }
 
+func TestASearchWhoseBudgetIsSpentSaysSo(t *testing.T) {
+	c, err := searchIn(t, func() llmperf.Scenario {
+		return llmperf.Scenario{Target: counter(100 * time.Millisecond), Budget: llmperf.Budget{Requests: 1500}}
+	}, llmperf.Search{MaxUsers: 200, AtLeast: 100}, llmperf.Latency.P95Below(8*time.Second))
+	const spent = "the search was aborted: the budget of 1,500 requests is spent"
+	assert.ErrorContains(t, err, spent)
+	require.NotEmpty(t, c.Probes)
+	assert.Contains(t, c.String(), spent)
+	assert.False(t, c.Ceiling)
+	claim := c.AtLeast(100)
+	assert.Equal(t, llmperf.Inconclusive, claim.Verdict)
+	assert.Contains(t, claim.Message, "no probe tells of 100 users: "+spent)
+}
+
 func TestASearchForNothingEndsAtOnce(t *testing.T) {
 	c, err := searchIn(t, func() llmperf.Scenario {
 		return llmperf.Scenario{Target: llmperf.TargetFunc(func(context.Context, *llmperf.Call) error { return errors.New("no such model") })}
@@ -272,6 +286,12 @@ func TestASearchForNothingEndsAtOnce(t *testing.T) {
 	assert.ErrorContains(t, err, "requests failed: no such model")
 	assert.Empty(t, c.Probes)
 	assert.Contains(t, c.String(), "capacity: unknown, since no probe was decided")
+
+	c, err = searchIn(t, func() llmperf.Scenario {
+		return llmperf.Scenario{Target: llmperf.TargetFunc(func(context.Context, *llmperf.Call) error { return errors.New("no such model") })}
+	}, llmperf.Search{MaxRate: 20}, llmperf.Latency.P95Below(8*time.Second))
+	require.Error(t, err)
+	assert.Equal(t, "capacity >= 5 requests/s", c.AtLeast(5).Want, "though there is no probe to tell what was counted")
 
 	c, err = searchIn(t, func() llmperf.Scenario {
 		return llmperf.Scenario{Target: counter(10 * time.Millisecond), Warmup: llmperf.NoWarmup}
@@ -310,6 +330,8 @@ func TestASearchThatCannotWorkIsNotBegun(t *testing.T) {
 		reason   string
 	}{
 		{"profile", beside(func(s *llmperf.Scenario) { s.Profile = llmperf.Stress }), twenty, fine, "scenario.Profile is set: leave it nil, since the search decides the load", "which load would it be?"},
+		{"stop", beside(func(s *llmperf.Scenario) { s.Stop = []llmperf.Stop{llmperf.WhenLost} }), twenty, fine, "scenario.Stop is set: leave it out", "what it waits for is what the search looks for"},
+		{"too few, though held", beside(func(s *llmperf.Scenario) { s.Think, s.HoldUntilDecided = llmperf.Constant(time.Second), true }), llmperf.Search{MaxUsers: 20, AtLeast: 2}, llmperf.Latency.P99Below(time.Second), "a probe of 2 users yields about 240 requests in 2m0s", "probes are held for as long as the looks say"},
 		{"search", works, llmperf.Search{}, fine, "search.MaxUsers is 0", "there is no ceiling"},
 		{"target", llmperf.Scenario{}, twenty, fine, "scenario.Target is nil", "there is nothing to load"},
 		{"no SLO", works, twenty, llmperf.SLOs{}, "no SLOs: want at least one", "nothing would end the search"},

@@ -10,7 +10,7 @@ import (
 
 // capacity sums up a search by the run that it was.
 func (p *prober) capacity(res *Result) *Capacity {
-	c := &Capacity{Aborted: res.Aborted, Minutes: res.Elapsed.Minutes(), UserMinutes: userMinutes(res), Probes: []Probe{}, Result: res}
+	c := &Capacity{Aborted: cmp.Or(res.Aborted, res.Stopped), byRate: p.open(), Minutes: res.Elapsed.Minutes(), UserMinutes: userMinutes(res), Probes: []Probe{}, Result: res}
 	probes := probesOf(res.Steps)
 	held, failed := bounds(trialsOf(probes))
 	for i := range probes {

@@ -29,9 +29,13 @@ func planSearch(s Scenario, search Search, checks []check, deadline time.Time) (
 	if s.Profile != nil {
 		errs = append(errs, errors.New("scenario.Profile is set: leave it nil, since the search decides the load"))
 	}
+	if len(s.Stop) > 0 {
+		errs = append(errs, errors.New("scenario.Stop is set: leave it out, since a search goes on past the load at which a service fails"))
+	}
 	for _, c := range checks {
 		errs = append(errs, c.checkSearch())
 	}
+	s.HoldUntilDecided = false // search.Looks say how long a probe is held
 	p := newProber(search.withDefaults(), checks, s.withDefaults().Confidence)
 	s.Profile, s.HoldUntilDecided = p, false // probes have looks of their own
 	s, err := plan(s, checks, deadline)
