@@ -166,7 +166,7 @@ type gate struct {
 	first    size     // at least, while few have been answered
 	counted  []bool   // whether an answer with a count of prompt tokens has come, by target of a mix
 
-	closed time.Duration // when it was closed for good, …
+	closed time.Duration // when it was closed for good: all that was due before was sent; …
 	why    string        // … and why; "" while it is open
 }
 
@@ -272,11 +272,11 @@ func (m *measurement) settle(s *record.Sample) {
 }
 
 // may is what users ask before they send; nil if nothing limits them.
-func (m *measurement) may() func() bool {
+func (m *measurement) may() func(now time.Duration) bool {
 	if m.gate == nil {
 		return nil
 	}
-	return func() bool { return m.gate.pass(m.clock.Now()) }
+	return m.gate.pass
 }
 
 // overBudget reports whether the run must stop for want of budget, and notes why.

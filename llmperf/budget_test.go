@@ -75,6 +75,21 @@ func TestABudgetOfRequestsIsKeptExactly(t *testing.T) {
 	}
 }
 
+// TestTheRequestThatABudgetForbidsIsNoFailure is in real time, where requests are
+// sent a little after they are due.
+func TestTheRequestThatABudgetForbidsIsNoFailure(t *testing.T) {
+	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+		Target: steady(time.Millisecond).Target, Warmup: llmperf.NoWarmup,
+		Profile: llmperf.ConstantProfile{Rate: 200, Duration: 3 * time.Second}, Budget: llmperf.Budget{Requests: 300},
+	})
+	require.NoError(t, err)
+	assert.Equal(t, 300, res.Spent.Requests)
+	require.Len(t, res.Steps, 1)
+	assert.Positive(t, res.Steps[0].Requests)
+	assert.Zero(t, res.Steps[0].Failed, "%v", res.Steps[0].Failures)
+	assert.Zero(t, res.Steps[0].Arrivals.NotSent)
+}
+
 // TestABudgetThatIsSpentAtTheVeryEndStopsTheRun takes a budget that ends within
 // the last half second, after the last look at the run.
 func TestABudgetThatIsSpentAtTheVeryEndStopsTheRun(t *testing.T) {

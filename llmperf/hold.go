@@ -3,6 +3,7 @@ package llmperf
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"llmperf.dev/llmperf/internal/record"
@@ -129,11 +130,15 @@ func (s *stepRun) close() {
 	s.bucket.later = nil
 }
 
-// extend moves the bucket's end and takes in what was sent before it.
+// extend moves the bucket's end, and takes in what was sent before it. Where the
+// end comes earlier, since the load ended, what was due after it is out again.
 func (b *bucket) extend(until time.Duration) {
 	b.until = until
+	tooLate := func(s record.Sample) bool { return time.Duration(s.Sent) >= until && s.Left() == 0 }
+	b.samples = slices.DeleteFunc(b.samples, tooLate)
 	for _, part := range b.parts {
 		part.until = until
+		part.samples = slices.DeleteFunc(part.samples, tooLate)
 	}
 	later := b.later
 	b.later = nil

@@ -88,7 +88,7 @@ func (a *arrivals) run() {
 		w := a.worker(timer, &q)
 		last, behind = q.Sent, behind || q.Held
 		switch {
-		case w != nil && !a.crowd.may():
+		case w != nil && !a.crowd.may(q.Sent):
 			a.release(w)
 			a.crowd.cfg.Unsent(a.recorder, q, true)
 			a.cutOff(i+1, last)
@@ -153,7 +153,7 @@ func (a *arrivals) due(i int, last time.Duration) (Request, bool) {
 	defer a.mu.Unlock()
 	at, row, ok := a.course.next(func() float64 { return a.crowd.cfg.Gap(i) })
 	at = align(at, i)
-	if at <= last {
+	for at <= last {
 		at += Grain
 	}
 	return Request{User: i, Sent: at, Open: true, Row: row}, ok

@@ -21,9 +21,10 @@ type Config struct {
 	// paces by when requests were due does not add that up.
 	Think func(u, n int, took time.Duration) time.Duration
 
-	// May, if it is set, is asked just before each request is sent. A user that may
-	// not leaves, and nobody arrives any more.
-	May func() bool
+	// May, if it is set, is asked just before each request is sent, with the time by
+	// which all before it have been. A user that may not leaves, and nobody arrives
+	// any more.
+	May func(now time.Duration) bool
 
 	// What follows is for arrivals, which an open loop has.
 
@@ -72,7 +73,7 @@ func NewCrowd(ctx context.Context, clock Clock, cfg Config) *Crowd {
 }
 
 // may reports whether one more request may be sent.
-func (c *Crowd) may() bool { return c.cfg.May == nil || c.cfg.May() }
+func (c *Crowd) may(now time.Duration) bool { return c.cfg.May == nil || c.cfg.May(now) }
 
 // Resize makes the closed loop n users strong. New users begin one after the
 // other, evenly over the given time from now on, under numbers that no user had

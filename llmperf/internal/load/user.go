@@ -30,7 +30,7 @@ func (u *user) run(c *Crowd) {
 		// user idle after some instant knows that it sends nothing before it.
 		u.sending.Store(aboutToSend)
 		sent := c.Clock.Now()
-		if int64(sent) >= u.leave.Load() || !c.may() {
+		if int64(sent) >= u.leave.Load() || !c.may(c.Clock.Now()) {
 			u.sending.Store(idle)
 			return
 		}
