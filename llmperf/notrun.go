@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"llmperf.dev/llmperf/internal/load"
 )
@@ -73,9 +74,13 @@ func (r *Result) missing(c check) string {
 			missing = append(missing, l)
 		}
 	}
+	names := stepNames(missing)
+	if n := len(r.Steps); n > 0 && c.covers(&r.Steps[n-1]) && r.Steps[n-1].partial() {
+		names = strings.TrimSuffix("the rest of "+r.Steps[n-1].Name+", "+names, ", ")
+	}
 	switch {
-	case len(missing) > 0:
-		return stepNames(missing)
+	case names != "":
+		return names
 	case r.ended() != "" && r.reached(c.reach.open) < c.reach.level:
 		return fmt.Sprintf("any step of %v", c.reach)
 	default:
@@ -161,6 +166,20 @@ func (m *measurement) concludeSteps() {
 	if known, ok := m.scenario.Profile.(planner); ok && len(m.steps) == len(known.plan()) && step.whole() {
 		m.stop = ""
 	}
+}
+
+// partial reports whether a step ended before all of its load was put on, since
+// that changes with time.
+func (s *Step) partial() bool { return s.Load.timed() && !s.whole() }
+
+// cutShort takes a pass back that only a part of a step's load supports.
+func (o Outcome) cutShort(s *Step) Outcome {
+	if s.partial() && o.Verdict == Pass {
+		o.Verdict, o.Guard = NotRun, false
+		o.Message = strings.NewReplacer(": NOT REFUTED (n=", ": NOT RUN (n=", ": PASS (n=", ": NOT RUN (n=").Replace(o.Message)
+		o.more(fmt.Sprintf("the step ended after %v of %v, before all of its load was put on", (s.Until - s.Begin).Round(time.Millisecond), s.Load.Hold))
+	}
+	return o
 }
 
 // whole reports whether a step was held for as long as was planned.

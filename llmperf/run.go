@@ -180,7 +180,7 @@ func judgeStep(c check, s *Step, j judge) Outcome {
 	if missing := c.unmeasured(s); missing != "" {
 		return refused(c, s.Name, missing)
 	}
-	return c.about(c.step(c, s, j).unless(held))
+	return c.about(c.step(c, s, j).unless(held).cutShort(s))
 }
 
 // unmeasured says what the check is about and no successful request of s reported;

@@ -18,7 +18,8 @@ import (
 // The current step ends, or no further one begins, and the run comes to its end as
 // it always does: the load goes on until the measured requests are home. It is no
 // failure of the test: [Result].Stopped says why, and what the step measured until
-// then is judged. What was planned and not run is no pass either. Each such step
+// then is judged; but a ramp, a shape or a trace, of which a part is not the load,
+// passes nothing then. What was planned and not run is no pass either. Each such step
 // is a skipped subtest, its SLOs have verdict [NotRun], and so has an SLO over
 // several steps that holds in those that were run; it may still fail by them. A
 // step that ended before any request of it was measured counts as not run.

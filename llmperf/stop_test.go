@@ -320,6 +320,26 @@ func TestWhatAnAbortPreventedIsNotRun(t *testing.T) {
 	assert.Regexp(t, `aborted (after|during) users=\d: an observer panicked: enough.*; not run: .*users=6\n`, out)
 }
 
+func TestAPartOfARampPassesNothing(t *testing.T) {
+	res := virtually(t, func(t *testing.T) llmperf.Scenario {
+		return llmperf.Scenario{
+			Target: target(llmperftest.NewServer(t, quick)), Warmup: llmperf.NoWarmup, Budget: llmperf.Budget{Requests: 4000},
+			Profile: llmperf.Steps(llmperf.Load{Users: 10, Hold: time.Minute}, llmperf.Load{FromUsers: 10, Users: 100, Hold: time.Minute}),
+		}
+	})
+	require.Len(t, res.Steps, 2)
+	require.Less(t, res.Steps[1].Until-res.Steps[1].Begin, 55*time.Second)
+	for _, slo := range []llmperf.SLO{llmperf.Latency.P95Below(time.Minute), llmperf.FailureRateBelow(0.1), llmperf.Guard(llmperf.TailRatioBelow(50)), llmperf.NoSaturationBelow(100)} {
+		outcomes := res.Check(slo)
+		last := outcomes[len(outcomes)-1]
+		assert.Equal(t, llmperf.NotRun, last.Verdict, "%v", last)
+		assert.Contains(t, last.Message, ": NOT RUN (n=")
+	}
+	assert.Contains(t, res.Check(llmperf.NoSaturationBelow(100))[0].Message, "not run: the rest of users=10-100; the run was stopped")
+	assert.Contains(t, res.Check(llmperf.Latency.P95Below(time.Minute))[1].Message, "of 1m0s, before all of its load was put on")
+	assert.Equal(t, llmperf.Pass, res.Check(llmperf.UpTo(10, llmperf.Latency.P95Below(time.Minute)))[0].Verdict, "the first step was whole")
+}
+
 func TestMeasureKnowsNoSLOsToLose(t *testing.T) {
 	s := steady(time.Millisecond)
 	s.Stop = []llmperf.Stop{llmperf.WhenLost}
