@@ -66,6 +66,9 @@ func checkRates(s Scenario, steps []Load, checks []check) error {
 			if c.leastRate == 0 || !c.coversLoad(l) {
 				continue
 			}
+			if l.whole != nil {
+				l = *l.whole // of a trace, a part says nothing of the rate
+			}
 			sends, with := l.meanRate(), ""
 			if !l.open() {
 				cycle := s.Think.cycle(s.ExpectedLatency)

@@ -99,7 +99,7 @@ func (p shortPlan) plan() []Load {
 }
 
 // shortened is the load, held for a share of its time: what changes within it does
-// so faster, and of a trace the beginning is replayed.
+// so faster, and of a trace's step a part is replayed, from its first request on.
 func (l Load) shortened(share float64) Load {
 	whole, hold := l, shorter(l.Hold, share)
 	if hold == l.Hold {
@@ -116,8 +116,12 @@ func (l Load) shortened(share float64) Load {
 		l.shape = &shape{ticks}
 	}
 	if l.replay != nil {
-		sent := sort.Search(len(l.replay.at), func(i int) bool { return l.replay.at[i] >= hold })
-		l.replay = &replay{l.replay.first, l.replay.at[:sent]}
+		at := slices.Clone(l.replay.at)
+		for i := range at {
+			at[i] -= l.replay.at[0]
+		}
+		sent := sort.Search(len(at), func(i int) bool { return at[i] >= hold })
+		l.replay = &replay{l.replay.first, at[:sent]}
 	}
 	return l
 }

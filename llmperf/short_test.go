@@ -46,11 +46,13 @@ func TestWhatChangesWithinAShortStepDoesSoFaster(t *testing.T) {
 }
 
 func TestOfATraceAShortRunReplaysTheBeginning(t *testing.T) {
-	at := []time.Duration{0, 2 * time.Second, 5999 * time.Millisecond, 6 * time.Second, 40 * time.Second}
+	at := []time.Duration{9 * time.Second, 11 * time.Second, 14999 * time.Millisecond, 15 * time.Second, 40 * time.Second}
 	traced := Load{Rate: 1, Hold: time.Minute, replay: &replay{first: 7, at: at}}
 	short := traced.shortened(0.1)
-	assert.Equal(t, at[:3], short.replay.at, "those before the step's end")
+	assert.Equal(t, []time.Duration{0, 2 * time.Second, 5999 * time.Millisecond}, short.replay.at,
+		"those of 6 s, from the first on: in the first 6 s of the minute there are none, and a step without requests fails")
 	assert.Equal(t, 7, short.replay.first)
+	assert.Equal(t, 9*time.Second, at[0], "the profile's own times are left alone")
 	assert.Len(t, traced.replay.at, 5)
 }
 
