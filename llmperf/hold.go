@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"llmperf.dev/llmperf/internal/load"
 	"llmperf.dev/llmperf/internal/record"
 )
 
@@ -76,6 +77,7 @@ func (m *measurement) hold(ctx context.Context, step *stepRun) (time.Duration, b
 // measureUntil measures a step until the given time. It returns false if the
 // run is to end before, and with it the step.
 func (m *measurement) measureUntil(ctx context.Context, step *stepRun, until time.Duration) bool {
+	until = load.OnGrid(until)
 	step.extend(until)
 	if m.wait(ctx, until) {
 		return true

@@ -166,7 +166,7 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 			return begin
 		}
 		if len(m.steps) == 0 {
-			if warm := m.scenario.Warmup; warm > 0 {
+			if warm := load.OnGrid(m.scenario.Warmup); warm > 0 {
 				before = next.start()
 				m.warmup = newBucket(0, warm, before.Users, len(parts(m.scenario.Target)))
 				m.warmUp(before, warm)

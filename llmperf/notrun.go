@@ -183,4 +183,4 @@ func (o Outcome) cutShort(s *Step) Outcome {
 }
 
 // whole reports whether a step was held for as long as was planned.
-func (s *Step) whole() bool { return s.Until >= s.Begin+s.Load.Hold }
+func (s *Step) whole() bool { return s.Until >= load.OnGrid(s.Begin+s.Load.Hold) }

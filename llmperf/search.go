@@ -30,6 +30,10 @@ import (
 // are proved to hold or not to, or its last look is over; then the figures as
 // they are say which way to go on. If the first probe fails, the load is halved
 // until one holds.
+//
+// A search by rate errs on the low side where the SLOs allow a load near the most
+// that the service can answer at all: after a probe beyond it, the queue hardly
+// gets shorter while the next one settles.
 type Search struct {
 	// The ceiling, the highest load that is tried, in users or, in an open loop, in
 	// requests per second. One of the two is required: no search is without bound.

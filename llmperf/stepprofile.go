@@ -59,7 +59,8 @@ func (p StepProfile) plan() []Load {
 	for i := range steps {
 		steps[i] = Load{Users: min((i+1)*p.StepUsers, p.MaxUsers), Hold: p.StepTime, SpawnRate: p.SpawnRate}
 		if p.MaxRate != 0 {
-			steps[i].Rate = min(float64(i+1)*p.StepRate, p.MaxRate)
+			// Three times 0.1 is to be 0.3, as UpToRate has it.
+			steps[i].Rate = min(math.Round(float64(i+1)*p.StepRate*1e12)/1e12, p.MaxRate)
 		}
 	}
 	if p.Duration > 0 {

@@ -36,6 +36,10 @@ func (c Clock) Now() time.Duration { return time.Since(c.start) }
 // Start is when the clock was started.
 func (c Clock) Start() time.Time { return c.start }
 
+// OnGrid rounds t down to the grid, where whoever steers the crowd acts and no
+// user does.
+func OnGrid(t time.Duration) time.Duration { return t - t%Grain }
+
 // align rounds t up to the user's next own instant.
 func align(t time.Duration, user int) time.Duration {
 	slot := time.Duration(user%MaxUsers + 1)
