@@ -319,7 +319,7 @@ func overdraft(s Scenario) (note string, err error) {
 		return "", nil
 	}
 	warm := max(0, s.Warmup)
-	before, begun := Load{}, steps[0].sends(warm, s)
+	before, begun := Load{}, steps[0].start().sends(warm, s)
 	if warm > 0 {
 		before = steps[0]
 	}

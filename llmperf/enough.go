@@ -50,7 +50,7 @@ func enough(s Scenario, steps []Load, checks []check, latency time.Duration) err
 		for i := range own {
 			own[i] *= c.shareOf(s.Target)
 		}
-		errs = append(errs, c.enoughInSteps(steps, own, answers, j), c.enoughInAll(steps, own, answers, j))
+		errs = append(errs, c.enoughInSteps(steps, own, answers, j, s.HoldUntilDecided), c.enoughInAll(steps, own, answers, j))
 	}
 	return errors.Join(errs...)
 }
@@ -69,7 +69,7 @@ func yield(l, before Load, s Scenario, latency time.Duration) float64 {
 }
 
 // enoughInSteps looks for the step in scope that lacks most.
-func (c check) enoughInSteps(steps []Load, yields []float64, answers string, j judge) error {
+func (c check) enoughInSteps(steps []Load, yields []float64, answers string, j judge, held bool) error {
 	if c.leastStep == nil {
 		return nil
 	}
@@ -82,9 +82,12 @@ func (c check) enoughInSteps(steps []Load, yields []float64, answers string, j j
 	if worst < 0 {
 		return nil
 	}
-	factor := allowance * least / yields[worst]
-	return fmt.Errorf("%s: %s, the step of %v yields about %s requests; proving %s takes %s in every step: hold it %s as long, so for %v, set scenario.HoldUntilDecided, or ask for less with llmperf.Guard",
-		c.name, answers, steps[worst], count(int(yields[worst])), c.want, count(int(least)), roundTimes(factor), longer(steps[worst].Hold, factor))
+	factor, hold := allowance*least/yields[worst], "set scenario.HoldUntilDecided, "
+	if held || steps[worst].timed() {
+		hold = "" // it is set, or would not hold the step on
+	}
+	return fmt.Errorf("%s: %s, the step of %v yields about %s requests; proving %s takes %s in every step: hold it %s as long, so for %v, %sor ask for less with llmperf.Guard",
+		c.name, answers, steps[worst], count(int(yields[worst])), c.want, count(int(least)), roundTimes(factor), longer(steps[worst].Hold, factor), hold)
 }
 
 // enoughInAll looks at all steps in scope together.

@@ -218,7 +218,9 @@ func (l Load) validate() error {
 	switch {
 	case l.open() && (l.Users != 0 || l.FromUsers != 0):
 		return fmt.Errorf("a step of %d users and %s requests/s: want one of Users and Rate", l.Users, number(l.Rate))
-	case l.open() && (bad(l.Rate) || bad(l.FromRate) || l.Rate == 0):
+	case bad(l.FromRate):
+		return fmt.Errorf("a step from %v requests per second: want more than 0", l.FromRate)
+	case l.open() && (bad(l.Rate) || l.Rate == 0):
 		return fmt.Errorf("a step of %v requests per second: want more than 0", l.Rate)
 	case !l.open() && (l.Users < 1 || l.FromUsers < 0):
 		return fmt.Errorf("a step of %d users: want at least 1", min(l.Users, l.FromUsers))

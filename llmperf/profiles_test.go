@@ -2,6 +2,7 @@ package llmperf
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,6 +180,7 @@ func TestProfilesThatCannotWork(t *testing.T) {
 		{"spike without after", "there is no recovery to see", SpikeProfile{Users: 5, PeakUsers: 50, Before: m, Peak: m}, []string{"SpikeProfile.After is 0s", "such as time.Minute"}},
 		{"spike whose users leave slowly", "the step after is over before they have", SpikeProfile{Users: 20, PeakUsers: 200, Before: m, Peak: 5 * m, After: m, SpawnRate: 1}, []string{"step 3 of 3", "takes 3m0s for 180 users to leave", "at least 6.0 users per second"}},
 		{"users who never begin", "so long a time is no number of nanoseconds", Steps(Load{Users: 5, Hold: m, SpawnRate: 1e-12}), []string{"step 1 of 1", "5 users to begin"}},
+		{"ramp from less than nothing", "it says which end", Steps(Load{FromRate: -1, Rate: 5, Hold: m}), []string{"a step from -1 requests per second"}},
 		{"empty list", "it tests nothing", Steps(), []string{"Steps has no steps"}},
 		{"mixed list", "one kind of load", Steps(Load{Users: 5, Hold: m}, Load{Rate: 1, Hold: m}), []string{"step 2 of 2", "1 requests/s after 5 users"}},
 		{"bad step in a list", "it says which", Steps(Load{Users: 5, Hold: m}, Load{Users: 5}), []string{"step 2 of 2", "5 users holds for 0s"}},
@@ -196,6 +198,26 @@ func TestProfilesThatCannotWork(t *testing.T) {
 				assert.ErrorContains(t, err, want, tt.reason)
 			}
 		})
+	}
+}
+
+func TestHoldingOnIsAdvisedOnlyWhereItHelps(t *testing.T) {
+	tests := []struct {
+		reason  string
+		load    Load
+		held    bool
+		advised bool
+	}{
+		{"the step is held for its time", Load{Rate: 1, Hold: time.Minute}, false, true},
+		{"it is held on already", Load{Rate: 0.5, Hold: time.Minute}, true, false},
+		{"a ramp takes its time", Load{FromRate: 0.5, Rate: 1, Hold: time.Minute}, false, false},
+		{"a trace lasts as long as it does", Load{Rate: 1, Hold: time.Minute, replay: &replay{at: make([]time.Duration, 60)}}, false, false},
+	}
+	for _, tt := range tests {
+		s := Scenario{Target: takes(time.Second), Profile: loads{tt.load}, HoldUntilDecided: tt.held}
+		_, err := plan(s, SLOs{Latency.P99Below(time.Second)}.checks(), time.Time{})
+		require.ErrorContains(t, err, "or ask for less with llmperf.Guard", tt.reason)
+		assert.Equal(t, tt.advised, strings.Contains(err.Error(), "HoldUntilDecided"), "%s: %v", tt.reason, err)
 	}
 }
 

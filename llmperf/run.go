@@ -263,7 +263,11 @@ func reportStep(t *testing.T, s *Step, checks []check, j judge, strictness Stric
 		t.Log(stepLine(s, j))
 		stepAttrs(t, s)
 		if s.Requests == 0 {
-			t.Errorf("no request was sent while this step was measured (%v): make it longer than a user's think time and answer take", s.Until-s.From)
+			longer := "a user's think time and answer take"
+			if s.Load.open() {
+				longer = "the gaps between its requests, or give it a higher rate"
+			}
+			t.Errorf("no request was sent while this step was measured (%v): make it longer than %s", s.Until-s.From, longer)
 			return
 		}
 		if s.Succeeded() == 0 {

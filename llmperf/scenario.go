@@ -40,7 +40,8 @@ type Scenario struct {
 	ExpectedLatency time.Duration
 
 	// HoldUntilDecided holds a step on, to twice and four times its length, while
-	// SLOs of it are undecided. Looking three times at the evidence costs
+	// SLOs of it are undecided; not one whose load changes with time, such as a ramp's
+	// or a trace's. Looking three times at the evidence costs
 	// confidence, so each look takes a third of the error that Confidence allows.
 	HoldUntilDecided bool
 

@@ -99,11 +99,7 @@ const noRow = -1
 
 // Next returns the step after those done.
 func (t *Trace) Next(done []Step) (Load, bool) {
-	steps := t.plan()
-	if len(done) >= len(steps) {
-		return Load{}, false
-	}
-	return steps[len(done)], true
+	return nextOf(t.plan(), done)
 }
 
 // plan is without steps if the trace is not valid.
