@@ -7,7 +7,7 @@ import "math"
 type Saturation struct {
 	Found          bool       // whether saturation was both located and confirmed
 	Index          int        // level at which the service saturates
-	LastBelow      int        // the bracket's lower end: last level before FirstAbove whose ratio is proved to be within the limit
+	LastBelow      int        // the bracket's lower end: last level before FirstAbove, and before Index, whose ratio is proved to be within the limit
 	FirstAbove     int        // the bracket's upper end: first level whose ratio or failure rate is proved to be past its limit
 	Ratios         []Interval // the latency quantile over the baseline's; the baseline's own is exactly 1
 	Failures       []Interval // the failure rate
@@ -45,6 +45,10 @@ func LocateSaturation(levels []Level, ratioLimit, failureLimit, conf float64) Sa
 	}
 	if candidate >= 0 && lastConfirmed >= 0 {
 		s.Found, s.Index = true, min(candidate, lastConfirmed)
+		// Where failures locate it, latency may be fine beyond: that brackets nothing.
+		for s.LastBelow >= s.Index || s.LastBelow >= 0 && s.Ratios[s.LastBelow].High > ratioLimit {
+			s.LastBelow--
+		}
 	}
 	return s
 }

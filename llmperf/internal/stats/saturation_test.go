@@ -51,6 +51,8 @@ func TestLocateSaturation(t *testing.T) {
 			"10 % failures are past 1 %, however fast the rest is"},
 		{"failures of a small level", []stats.Level{measured(1, 0), {Requests: 10, Failed: 1}, {Requests: 1000, Failed: 5}, {Requests: 1000, Failed: 30}},
 			finding{true, 3, 0, 3}, "1 of 10 weighs little against 5 of 1000: pooled they are 0.6 %"},
+		{"failures not yet proved", []stats.Level{measured(1, 0), measured(1, 5), measured(1, 30)}, finding{true, 1, 0, 2},
+			"1.7 % failures are past 1 %: that latency copes there brackets nothing"},
 		{"few failures", []stats.Level{measured(1, 0), measured(1, 0), measured(1, 4)}, finding{false, -1, 2, -1},
 			"4 of 300 do not prove more than 1 %"},
 		{"no successes", []stats.Level{measured(1, 0), measured(1.2, 0), down, down}, finding{true, 2, 1, 2}, "it has no latency, but fails"},
