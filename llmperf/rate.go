@@ -13,10 +13,14 @@ import (
 
 // above judges a rate of a step that is to be above limit.
 func (c check) above(s *Step, j judge, subject string, limit float64, rate func(conf float64) evidence) Outcome {
-	shown, strict := rate(j.pass), rate(j.fail)
+	var shown, strict evidence
+	measured := s.Requests > 0 && s.Seconds > 0
+	if measured {
+		shown, strict = rate(j.pass), rate(j.fail)
+	}
 	o := c.outcome(s, j.pass, shown, perSecond)
 	switch {
-	case s.Requests == 0 || s.Seconds == 0:
+	case !measured:
 		o.Verdict = Inconclusive
 	case shown.Low > limit:
 		o.Verdict = Pass
@@ -25,7 +29,7 @@ func (c check) above(s *Step, j judge, subject string, limit float64, rate func(
 	}
 	o.sentence(subject)
 	switch {
-	case o.Verdict != Inconclusive || s.Requests == 0:
+	case o.Verdict != Inconclusive || !measured:
 	case s.Succeeded() == 0:
 		o.more("no request succeeded")
 	default:

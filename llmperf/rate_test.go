@@ -1,6 +1,7 @@
 package llmperf
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -30,5 +31,20 @@ func TestARateThatAnOpenLoopDoesNotSendIsRefused(t *testing.T) {
 			}
 			assert.ErrorContains(t, err, tt.want, tt.reason)
 		})
+	}
+}
+
+// TestARateOfNoTimeIsUndecided: a run can end while a step settles.
+func TestARateOfNoTimeIsUndecided(t *testing.T) {
+	r := madeResult(usual)
+	s := &r.Steps[0]
+	s.Until = s.From
+	s.Stats = Stats{}
+	for _, slo := range []SLO{ThroughputAbove(1), OutputTokensAbove(1), GoodputAbove(1, Latency.Within(time.Second))} {
+		o := r.Check(slo)[0]
+		assert.Equal(t, Inconclusive, o.Verdict, o.Message)
+		assert.Contains(t, o.Message, "nothing measured")
+		_, err := json.Marshal(o)
+		assert.NoError(t, err, "JSON has no word for 0/0")
 	}
 }
