@@ -44,7 +44,7 @@ func (m *measurement) hold(ctx context.Context, step *stepRun) (time.Duration, b
 	}
 	length, latest := step.Until-step.From, m.latest(ctx)
 	if len(m.steps) == 1 && m.more() && !m.scenario.short {
-		for limit := min(step.From+baselineStretch*length, latest); step.bucket.succeeded() < baselineRequests && step.Until < limit; {
+		for limit := load.OnGrid(min(step.From+baselineStretch*length, latest)); step.bucket.succeeded() < baselineRequests && step.Until < limit; {
 			if !m.measureUntil(ctx, step, min(limit, step.Until+tick)) {
 				return m.clock.Now(), false
 			}
