@@ -174,12 +174,10 @@ func (s *Step) partial() bool { return s.Load.timed() && !s.whole() }
 
 // cutShort takes a pass back that only a part of a step's load supports.
 func (o Outcome) cutShort(s *Step) Outcome {
-	if s.partial() && o.Verdict == Pass {
-		o.Verdict, o.Guard = NotRun, false
-		o.Message = strings.NewReplacer(": NOT REFUTED (n=", ": NOT RUN (n=", ": PASS (n=", ": NOT RUN (n=").Replace(o.Message)
-		o.more(fmt.Sprintf("the step ended after %v of %v, before all of its load was put on", (s.Until - s.Begin).Round(time.Millisecond), s.Load.Hold))
+	if !s.partial() {
+		return o
 	}
-	return o
+	return o.takenBack(NotRun, fmt.Sprintf("the step ended after %v of %v, before all of its load was put on", (s.Until-s.Begin).Round(time.Millisecond), s.Load.Hold))
 }
 
 // whole reports whether a step was held for as long as was planned.

@@ -152,15 +152,24 @@ func (o *Outcome) more(text string) {
 	}
 }
 
+// takenBack is an outcome whose pass does not stand: it has another verdict.
+func (o Outcome) takenBack(v Verdict, why string) Outcome {
+	if o.Verdict == Pass {
+		said := ": " + strings.ToUpper(string(v)) + " (n="
+		o.Verdict, o.Guard = v, false
+		o.Message = strings.NewReplacer(": NOT REFUTED (n=", said, ": PASS (n=", said).Replace(o.Message)
+		o.more(why)
+	}
+	return o
+}
+
 // unless takes a pass back where requests were held, so that the service was sent
 // less than the load that the pass is about.
 func (o Outcome) unless(held int) Outcome {
-	if held > 0 && o.Verdict == Pass {
-		o.Verdict, o.Guard = Inconclusive, false
-		o.Message = strings.NewReplacer(": NOT REFUTED (n=", ": INCONCLUSIVE (n=", ": PASS (n=", ": INCONCLUSIVE (n=").Replace(o.Message)
-		o.more(plural(held, "request") + " waited since scenario.MaxInFlight others were in flight, so that the service was sent less than this load")
+	if held == 0 {
+		return o
 	}
-	return o
+	return o.takenBack(Inconclusive, plural(held, "request")+" waited since scenario.MaxInFlight others were in flight, so that the service was sent less than this load")
 }
 
 // figures are the estimate and its bounds: 912 ms [870 ms, 967 ms].
