@@ -145,7 +145,7 @@ func TestTheHistogramLogHoldsWhatWasMeasured(t *testing.T) {
 
 func TestTheHistogramLogTellsTargetsAndAnOpenLoopsDelaysApart(t *testing.T) {
 	parts := Mix{{Name: "chat", Weight: 1, Target: takes(300 * time.Millisecond)}, {Name: "embed", Weight: 1, Target: takes(20 * time.Millisecond)}}
-	res, _ := watched(t, Scenario{Target: parts, Profile: loads{{Rate: 20, Hold: 30 * time.Second, Name: "at,once"}}, Warmup: NoWarmup})
+	res, _ := watched(t, Scenario{Target: parts, Profile: list{{Rate: 20, Hold: 30 * time.Second, Name: "at,once"}}, Warmup: NoWarmup})
 	log, err := res.histogramLog()
 	require.NoError(t, err)
 	lines := readLog(t, log)
@@ -210,7 +210,7 @@ func TestAShortStepHasFewerParts(t *testing.T) {
 		{600, 6, "and 600 are six"},
 	}
 	for _, tt := range tests {
-		res, _ := watched(t, Scenario{Target: takes(900 * time.Millisecond), Profile: loads{{Users: 1, Hold: time.Duration(tt.seconds) * time.Second}}, Warmup: NoWarmup, Think: Constant(99 * time.Millisecond)})
+		res, _ := watched(t, Scenario{Target: takes(900 * time.Millisecond), Profile: list{{Users: 1, Hold: time.Duration(tt.seconds) * time.Second}}, Warmup: NoWarmup, Think: Constant(99 * time.Millisecond)})
 		s := res.Steps[0]
 		s.From = 0
 		assert.Equal(t, tt.parts, len(s.parts()), "%s: %d", tt.reason, s.Requests)
@@ -225,7 +225,7 @@ func TestAPartWithoutASuccessHasNoTimes(t *testing.T) {
 				return errors.New("down")
 			}
 			return nil
-		}), Profile: loads{{Users: 1, Hold: time.Minute}}, Warmup: NoWarmup, Think: Constant(100 * time.Millisecond),
+		}), Profile: list{{Users: 1, Hold: time.Minute}}, Warmup: NoWarmup, Think: Constant(100 * time.Millisecond),
 	})
 	text, err := res.benchText()
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ func TestABudgetIsComparedWithThePlan(t *testing.T) {
 		{"within what settles", "without a warm-up the first ten seconds are not measured", func(s *Scenario) { s.Warmup, s.Budget.Requests = NoWarmup, 70 }, "", true},
 		{"latency unknown", "there is no telling", func(s *Scenario) { s.ExpectedLatency, s.Budget.Requests = 0, 230 }, "", false},
 		{"an open loop", "the rate tells, whatever answers take", func(s *Scenario) {
-			s.Profile, s.ExpectedLatency, s.Budget.Requests = rates{}, 0, 100
+			s.Profile, s.ExpectedLatency, s.Budget.Requests = list{{Rate: 2, Hold: time.Minute}}, 0, 100
 		}, "the profile sends about 180 requests, its warm-up included, and the budget is 100 requests: the run will stop early", false},
 		{"a profile that decides as it goes", "there is no telling", func(s *Scenario) { s.Profile, s.Budget.Requests = deciding{}, 1 }, "", false},
 	}
@@ -40,9 +40,3 @@ func TestABudgetIsComparedWithThePlan(t *testing.T) {
 		})
 	}
 }
-
-// rates is a plan of two requests per second for a minute.
-type rates struct{}
-
-func (rates) Next(done []Step) (Load, bool) { return Load{Rate: 2, Hold: time.Minute}, len(done) == 0 }
-func (rates) plan() []Load                  { return []Load{{Rate: 2, Hold: time.Minute}} }

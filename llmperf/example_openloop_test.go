@@ -26,20 +26,10 @@ func oneAtATime() (res *llmperf.Result) {
 				<-model
 				return nil
 			}),
-			Profile: steps{{Rate: 4, Hold: 3 * time.Minute}, {Rate: 11, Hold: 3 * time.Minute}},
+			Profile: llmperf.Steps(llmperf.Load{Rate: 4, Hold: 3 * time.Minute}, llmperf.Load{Rate: 11, Hold: 3 * time.Minute}),
 		})
 	})
 	return res
-}
-
-// steps is a profile of one's own.
-type steps []llmperf.Load
-
-func (s steps) Next(done []llmperf.Step) (llmperf.Load, bool) {
-	if len(done) == len(s) {
-		return llmperf.Load{}, false
-	}
-	return s[len(done)], true
 }
 
 // An open loop goes on at its rate whatever the service does: beyond ten requests

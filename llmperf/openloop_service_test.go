@@ -15,19 +15,18 @@ import (
 )
 
 // rates is a profile of steps of a minute, open loop.
-type rates []float64
-
-func (r rates) Next(done []llmperf.Step) (llmperf.Load, bool) {
-	if len(done) == len(r) {
-		return llmperf.Load{}, false
+func rates(perSecond ...float64) llmperf.Profile {
+	var steps []llmperf.Load
+	for _, r := range perSecond {
+		steps = append(steps, llmperf.Load{Rate: r, Hold: time.Minute})
 	}
-	return llmperf.Load{Rate: r[len(done)], Hold: time.Minute}, true
+	return llmperf.Steps(steps...)
 }
 
 // crowded is the busy service in an open loop that it cannot keep up with.
 func crowded(t *testing.T, opts ...llmperftest.Option) llmperf.Scenario {
 	s := busy(t, 1, opts...)
-	s.Profile, s.MaxInFlight = rates{10, 25}, 30
+	s.Profile, s.MaxInFlight = rates(10, 25), 30
 	return s
 }
 
@@ -54,7 +53,7 @@ func TestAnOpenLoopIsTheServersOwnRecord(t *testing.T) {
 	res := virtually(t, func(t *testing.T) llmperf.Scenario {
 		server = llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: 4, Output: llmperftest.Uniform(10, 30)})
 		return llmperf.Scenario{
-			Target: target(server), Profile: rates{4, 8, 16}, Warmup: 10 * time.Second,
+			Target: target(server), Profile: rates(4, 8, 16), Warmup: 10 * time.Second,
 			Observers: []llmperf.Observer{{Sample: func(s llmperf.Sample) { due = append(due, s.Sent) }}},
 		}
 	})
@@ -81,7 +80,7 @@ func TestAnOpenLoopIsTheServersOwnRecord(t *testing.T) {
 func TestAnOpenLoopInRealTime(t *testing.T) {
 	server := llmperftest.NewServer(t, quick)
 	res, err := llmperf.Measure(context.Background(), llmperf.Scenario{
-		Target: target(server), Profile: stretch{llmperf.Load{Rate: 200, Hold: 2 * time.Second}}, Warmup: 500 * time.Millisecond, Timeout: 10 * time.Second,
+		Target: target(server), Profile: llmperf.Steps(llmperf.Load{Rate: 200, Hold: 2 * time.Second}), Warmup: 500 * time.Millisecond, Timeout: 10 * time.Second,
 	})
 	require.NoError(t, err)
 	step := res.Steps[0]
@@ -89,8 +88,3 @@ func TestAnOpenLoopInRealTime(t *testing.T) {
 	assert.Equal(t, step.Requests, step.Succeeded(), "%v %v", step.Failures, step.Examples)
 	assert.Equal(t, step.Requests, step.Arrivals.Delay.N)
 }
-
-// stretch is a profile of one step.
-type stretch struct{ llmperf.Load }
-
-func (s stretch) Next(done []llmperf.Step) (llmperf.Load, bool) { return s.Load, len(done) == 0 }

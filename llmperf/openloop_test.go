@@ -18,18 +18,6 @@ import (
 	"llmperf.dev/llmperf/internal/load"
 )
 
-// loads is a profile as a test writes it down.
-type loads []Load
-
-func (l loads) Next(done []Step) (Load, bool) {
-	if len(done) == len(l) {
-		return Load{}, false
-	}
-	return l[len(done)], true
-}
-
-func (l loads) plan() []Load { return l }
-
 // takes is a service whose answers all take so long.
 func takes(d time.Duration) TargetFunc {
 	return func(ctx context.Context, _ *Call) error {
@@ -63,7 +51,7 @@ func sortBySent(samples []Sample) {
 }
 
 func TestRequestsOfAnOpenLoopAreDueWhereTheRateSaysAndNothingDelaysThem(t *testing.T) {
-	profile := loads{
+	profile := list{
 		{FromRate: 5, Rate: 5, Hold: 20 * time.Second},
 		{FromRate: 5, Rate: 25, Hold: 40 * time.Second},
 		{FromRate: 25, Rate: 1, Hold: 30 * time.Second},
@@ -105,7 +93,7 @@ func TestRequestsOfAnOpenLoopAreDueWhereTheRateSaysAndNothingDelaysThem(t *testi
 func TestAQueueBeforeOneServerIsThatOfTheFormula(t *testing.T) {
 	// M/D/1: requests come at random and each takes 100 ms of a single server. The mean time in the system is 100 ms + ρ·100 ms/(2(1−ρ)): it explodes as ρ nears 1.
 	const service = 100 * time.Millisecond
-	var profile loads
+	var profile list
 	for _, rate := range []float64{2, 5, 8, 9} {
 		profile = append(profile, Load{Rate: rate, Hold: 2 * time.Hour})
 	}
@@ -145,7 +133,7 @@ func TestAStallIsSeenByThoseWhoComeMeanwhile(t *testing.T) {
 			start = time.Now()
 			var err error
 			res, err = Measure(context.Background(), Scenario{
-				Profile: loads{l}, Think: Constant(900 * time.Millisecond), MaxInFlight: limit,
+				Profile: list{l}, Think: Constant(900 * time.Millisecond), MaxInFlight: limit,
 				Target: TargetFunc(func(context.Context, *Call) error {
 					if now := time.Since(start); now >= begin && now < begin+stall {
 						time.Sleep(begin + stall - now)
@@ -187,7 +175,7 @@ func TestAStallIsSeenByThoseWhoComeMeanwhile(t *testing.T) {
 func TestMoreInFlightThanTheLimitIsAFinding(t *testing.T) {
 	// 20 requests/s of 1 s each, with at most 10 in flight: 10 per second are sent, one at a time waits ever longer.
 	s := Scenario{
-		Target: takes(time.Second), Profile: loads{{Rate: 20, Hold: time.Minute}}, Warmup: NoWarmup,
+		Target: takes(time.Second), Profile: list{{Rate: 20, Hold: time.Minute}}, Warmup: NoWarmup,
 		MaxInFlight: 10,
 	}
 	res, samples := watched(t, s)
@@ -226,7 +214,7 @@ func TestARequestThatCouldNotBeSentInTimeFails(t *testing.T) {
 		return nil
 	})
 	res, samples := watched(t, Scenario{
-		Target: deaf, Profile: loads{{Rate: 2, Hold: time.Minute}}, Warmup: NoWarmup, MaxInFlight: 4, Timeout: 5 * time.Second,
+		Target: deaf, Profile: list{{Rate: 2, Hold: time.Minute}}, Warmup: NoWarmup, MaxInFlight: 4, Timeout: 5 * time.Second,
 	})
 	step := res.Steps[0]
 	assert.Equal(t, step.Arrivals.NotSent, step.Failures["not_sent"])
@@ -251,7 +239,7 @@ func TestARequestOfAMixThatWasNeverSentIsOfTheTargetItWasFor(t *testing.T) {
 	})
 	res, samples := watched(t, Scenario{
 		Target:  Mix{{Name: "a", Weight: 3, Target: deaf}, {Name: "b", Weight: 1, Target: takes(time.Millisecond)}},
-		Profile: loads{{Rate: 5, Hold: 2 * time.Minute}}, Warmup: NoWarmup, MaxInFlight: 4, Timeout: 5 * time.Second,
+		Profile: list{{Rate: 5, Hold: 2 * time.Minute}}, Warmup: NoWarmup, MaxInFlight: 4, Timeout: 5 * time.Second,
 	})
 	notSent := map[string]int{}
 	for _, s := range samples {
@@ -273,7 +261,7 @@ func TestAnOpenLoopThatIsCutOffAccountsForAllThatWereDue(t *testing.T) {
 		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer stop()
 		res, err := Measure(ctx, Scenario{
-			Target: takes(time.Hour), Profile: loads{{Rate: 10, Hold: time.Minute}}, Warmup: NoWarmup, MaxInFlight: 50,
+			Target: takes(time.Hour), Profile: list{{Rate: 10, Hold: time.Minute}}, Warmup: NoWarmup, MaxInFlight: 50,
 			Observers: []Observer{{Sample: func(s Sample) { samples = append(samples, s) }}},
 		})
 		require.ErrorContains(t, err, "deadline")
@@ -289,7 +277,7 @@ func TestAnOpenLoopThatIsCutOffAccountsForAllThatWereDue(t *testing.T) {
 }
 
 func TestUsersOfARampComeAndGoEvenly(t *testing.T) {
-	profile := loads{
+	profile := list{
 		{FromUsers: 10, Users: 40, Hold: 60 * time.Second},
 		{FromUsers: 40, Users: 5, Hold: 70 * time.Second},
 		{Users: 5, Hold: 10 * time.Second},
@@ -333,7 +321,7 @@ func TestAShapesUsersFollowItFromSecondToSecond(t *testing.T) {
 		wave.ticks = append(wave.ticks, shapeTick{at: time.Duration(second) * time.Second, users: users(second), spawnRate: 1000})
 	}
 	_, samples := watched(t, Scenario{
-		Target: takes(450 * time.Millisecond), Profile: loads{{Users: 35, Hold: time.Minute, shape: wave}}, Warmup: 10 * time.Second, Think: Constant(50 * time.Millisecond),
+		Target: takes(450 * time.Millisecond), Profile: list{{Users: 35, Hold: time.Minute, shape: wave}}, Warmup: 10 * time.Second, Think: Constant(50 * time.Millisecond),
 	})
 	for second := range 60 {
 		sent := map[int]bool{}
@@ -348,7 +336,7 @@ func TestAShapesUsersFollowItFromSecondToSecond(t *testing.T) {
 
 func TestAReplaySendsEachRequestAtItsTime(t *testing.T) {
 	var want []time.Duration
-	profile, row := loads{}, 0
+	profile, row := list{}, 0
 	for step := range 3 {
 		r := &replay{first: row}
 		for i := range 40 * (step + 1) {
@@ -379,7 +367,7 @@ func TestAReplaySendsEachRequestAtItsTime(t *testing.T) {
 
 func TestUsersAndRatesDoNotMix(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, err := Measure(context.Background(), Scenario{Target: takes(time.Second), Profile: loads{{Users: 5, Hold: time.Minute}, {Rate: 2, Hold: time.Minute}}})
+		_, err := Measure(context.Background(), Scenario{Target: takes(time.Second), Profile: struct{ Profile }{list{{Users: 5, Hold: time.Minute}, {Rate: 2, Hold: time.Minute}}}})
 		assert.ErrorContains(t, err, "2 requests/s after 5 users: want all steps in users, or all in requests per second")
 	})
 }
@@ -388,7 +376,7 @@ func TestAnOpenLoopRepeats(t *testing.T) {
 	run := func() string {
 		var busy atomic.Int64
 		res, samples := watched(t, Scenario{
-			Profile: loads{{Rate: 20, Hold: 20 * time.Second}, {FromRate: 20, Rate: 60, Hold: 20 * time.Second}}, MaxInFlight: 12, Timeout: 2 * time.Second,
+			Profile: list{{Rate: 20, Hold: 20 * time.Second}, {FromRate: 20, Rate: 60, Hold: 20 * time.Second}}, MaxInFlight: 12, Timeout: 2 * time.Second,
 			Target: TargetFunc(func(ctx context.Context, c *Call) error { // answers come in batches, all at one instant
 				wait := time.Duration(10+busy.Add(1)) * 20 * time.Millisecond
 				defer busy.Add(-1)
@@ -406,5 +394,23 @@ func TestAnOpenLoopRepeats(t *testing.T) {
 	first := run()
 	for range 10 {
 		require.Equal(t, first, run())
+	}
+}
+
+// BenchmarkDispatch is how late requests of an open loop are sent in real time, in
+// milliseconds, at so many per second.
+func BenchmarkDispatch(b *testing.B) {
+	for _, rate := range []float64{100, 1000, 5000} {
+		b.Run(fmt.Sprintf("rate=%v", rate), func(b *testing.B) {
+			for b.Loop() {
+				res, err := Measure(context.Background(), Scenario{
+					Target: takes(50 * time.Millisecond), Profile: Steps(Load{Rate: rate, Hold: 4 * time.Second}), Warmup: NoWarmup,
+				})
+				require.NoError(b, err)
+				delay := res.Steps[0].Arrivals.Delay
+				b.ReportMetric(delay.P50.Seconds()*1000, "p50-ms")
+				b.ReportMetric(delay.P99.Seconds()*1000, "p99-ms")
+			}
+		})
 	}
 }

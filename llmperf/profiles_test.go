@@ -214,7 +214,7 @@ func TestHoldingOnIsAdvisedOnlyWhereItHelps(t *testing.T) {
 		{"a trace lasts as long as it does", Load{Rate: 1, Hold: time.Minute, replay: &replay{at: make([]time.Duration, 60)}}, false, false},
 	}
 	for _, tt := range tests {
-		s := Scenario{Target: takes(time.Second), Profile: loads{tt.load}, HoldUntilDecided: tt.held}
+		s := Scenario{Target: takes(time.Second), Profile: list{tt.load}, HoldUntilDecided: tt.held}
 		_, err := plan(s, SLOs{Latency.P99Below(time.Second)}.checks(), time.Time{})
 		require.ErrorContains(t, err, "or ask for less with llmperf.Guard", tt.reason)
 		assert.Equal(t, tt.advised, strings.Contains(err.Error(), "HoldUntilDecided"), "%s: %v", tt.reason, err)

@@ -15,23 +15,13 @@ import (
 	"llmperf.dev/llmperftest"
 )
 
-// loads is a profile of these steps.
-type loads []llmperf.Load
-
-func (l loads) Next(done []llmperf.Step) (llmperf.Load, bool) {
-	if len(done) == len(l) {
-		return llmperf.Load{}, false
-	}
-	return l[len(done)], true
-}
-
 // minutes is a profile of a minute for each of so many users.
-func minutes(users ...int) loads {
-	var l loads
+func minutes(users ...int) llmperf.Profile {
+	var l []llmperf.Load
 	for _, n := range users {
 		l = append(l, llmperf.Load{Users: n, Hold: time.Minute})
 	}
-	return l
+	return llmperf.Steps(l...)
 }
 
 // A kind is a run in virtual time whose report looks different from others'.
@@ -88,11 +78,7 @@ var kinds = []kind{
 		scenario: func(t *testing.T) llmperf.Scenario {
 			s := chatting(t, llmperftest.Engine{MaxBatch: 32, Output: llmperftest.Uniform(50, 150)})
 			s.MaxInFlight, s.Upstreams = 60, nil
-			var steps loads
-			for _, rate := range []float64{2.5, 5, 7.5, 10, 12.5, 15} {
-				steps = append(steps, llmperf.Load{Rate: rate, Hold: time.Minute})
-			}
-			s.Profile = steps
+			s.Profile = llmperf.StepProfile{StepRate: 2.5, StepTime: time.Minute, MaxRate: 15}
 			return s
 		},
 		slos:   llmperf.SLOs{llmperf.NoSaturationBelowRate(10), llmperf.UpToRate(10, llmperf.TTFT.P95Below(time.Second))},
@@ -132,10 +118,10 @@ var kinds = []kind{
 		scenario: func(t *testing.T) llmperf.Scenario {
 			s := chatting(t, llmperftest.Engine{MaxBatch: 32, Output: llmperftest.Uniform(50, 150)})
 			s.Upstreams = nil
-			s.Profile = loads{
+			s.Profile = llmperf.Steps([]llmperf.Load{
 				{FromUsers: 1, Users: 60, Hold: 2 * time.Minute}, {Users: 60, Hold: time.Minute}, {Users: 20, Hold: time.Minute},
 				{Users: 60, Hold: time.Minute}, {FromUsers: 60, Users: 5, Hold: time.Minute},
-			}
+			}...)
 			return s
 		},
 		slos:   llmperf.SLOs{llmperf.Latency.P95Below(10 * time.Second)},
