@@ -84,9 +84,10 @@ func FindCapacity(t *testing.T, s Scenario, search Search, slos ...SLO) *Capacit
 	out := prepareOutput(t)
 	logOpening(t, s)
 	p := s.Profile.(*prober)
-	res := live(t, s, out, p.steer, func(step *Step) {
+	res := live(t, s, out, p.steer, func(step *Step) []Outcome {
 		t.Helper()
 		p.reportProbe(t, step)
+		return nil // probes that fail are what the search looks for
 	})
 	return p.conclude(t, out, res)
 }

@@ -2,6 +2,7 @@ package llmperf
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -70,18 +71,49 @@ func (p *prober) table(c *Capacity) string {
 	}
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "probe\tmeasured\trequests\t")
-	for _, check := range p.checks {
-		fmt.Fprintf(w, "%s\t", check.want)
-	}
-	fmt.Fprintln(w, "found\t")
-	for i, s := range probesOf(c.Result.Steps) {
-		fmt.Fprintf(w, "%v\t%v\t%s\t", s.Load, s.Until-s.From, count(s.Requests))
-		for _, o := range p.judge(&s) {
-			fmt.Fprintf(w, "%s\t", o.figures())
-		}
-		fmt.Fprintf(w, "%s\t\n", s.trial.found(c.Probes[i].Verdict))
+	for _, row := range p.rows(c) {
+		fmt.Fprintln(w, strings.Join(row, "\t")+"\t")
 	}
 	w.Flush()
 	return text.String()
+}
+
+// rows are the cells of that table, a row of titles first.
+func (p *prober) rows(c *Capacity) [][]string {
+	titles := []string{"probe", "measured", "requests"}
+	for _, check := range p.checks {
+		titles = append(titles, check.want)
+	}
+	rows := [][]string{append(titles, "found")}
+	for i, s := range probesOf(c.Result.Steps) {
+		row := []string{s.Load.String(), (s.Until - s.From).String(), count(s.Requests)}
+		for _, o := range p.judge(&s) {
+			row = append(row, o.figures())
+		}
+		rows = append(rows, append(row, s.trial.found(c.Probes[i].Verdict)))
+	}
+	return rows
+}
+
+// sentence is the capacity as a report says it.
+func (c *Capacity) sentence() string {
+	text := c.String()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// soFar is what a search knows after some probes.
+func (p *prober) soFar(steps []Step) string {
+	probes := probesOf(steps)
+	held, failed := bounds(trialsOf(probes))
+	open := p.open()
+	switch {
+	case len(probes) == 0:
+		return "No probe is decided yet."
+	case math.IsInf(failed, 1):
+		return fmt.Sprintf("The SLOs hold at %s; more is tried.", levelText(held, open))
+	case held == 0:
+		return fmt.Sprintf("The SLOs do not hold at %s; less is tried.", levelText(failed, open))
+	default:
+		return fmt.Sprintf("The SLOs hold at %s and do not at %s.", levelText(held, open), levelText(failed, open))
+	}
 }

@@ -249,6 +249,12 @@
 //
 // In simulated runs the same seed gives the same files to the last byte.
 //
+// With the environment variable LLMPERF_UI, such as 127.0.0.1:8089, Run and
+// FindCapacity serve the report while the load is on, at that address until the
+// test ends: what is run and how much time is left, verdicts as they come, and
+// charts that grow. It is for whoever sits at this machine: without a host it
+// listens on loopback, and pages of other sites cannot read it.
+//
 // Figures are attributes of the test and its subtests, which gotestsum turns into
 // properties in JUnit: verdict, sentence, bounds and n of each SLO; the figures of
 // each step; of the run, its verdicts, saturation, growth, seed and digest, and

@@ -32,6 +32,7 @@ func (p *prober) capacity(res *Result) *Capacity {
 		c.LimitedBy = limited
 		c.set(at)
 	}
+	res.capacity = c
 	return c
 }
 

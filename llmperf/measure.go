@@ -36,6 +36,7 @@ const (
 	tick             = 500 * time.Millisecond // how often samples are collected
 	drainTick        = 20 * time.Millisecond  // the same while only the last requests are awaited
 	progressEvery    = 5 * time.Second
+	momentEvery      = time.Second
 	hopelessAfter    = 3  // failed requests of every user, without a success by any, that end a run; …
 	hopelessArrivals = 30 // … of an open loop, in all
 	leaveLimit       = 10 * time.Second
@@ -43,8 +44,9 @@ const (
 
 // An event tells a run's reporter what happened: one field is set.
 type event struct {
-	progress *progress
-	step     *stepRun // complete: all its requests are home, and nothing changes it any more
+	moment   *moment   // every second, if the run is watched
+	progress *progress // every few seconds
+	step     *stepRun  // complete: all its requests are home, and nothing changes it any more
 }
 
 // A measurement is one run of a scenario. One goroutine steers it: it moves the
@@ -82,8 +84,12 @@ type measurement struct {
 	viewer   *viewer
 	timeline []Window
 	nextView time.Duration
-	counts   struct{ requests, failed int }
-	aborted  string
+
+	watched    bool // by a live page
+	nextMoment time.Duration
+
+	counts  struct{ requests, failed int }
+	aborted string
 
 	gate   *gate // what users ask before they send; nil without a budget
 	spent  Spending
@@ -462,6 +468,10 @@ func (m *measurement) done() []Step {
 // tell reports steps that are complete, or all that are left, and the progress.
 func (m *measurement) tell(all bool) {
 	now := m.clock.Now()
+	if m.watched && now >= m.nextMoment {
+		m.nextMoment = now + momentEvery
+		m.report(event{moment: m.moment(now)})
+	}
 	for m.told < len(m.steps) {
 		step := m.steps[m.told]
 		if !all {

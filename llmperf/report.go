@@ -23,13 +23,22 @@ const mostWindows = 2000
 
 // model is the result as a report shows it.
 func (r *Result) model() *report.Model {
+	steps := []report.Step{}
+	for i := range r.Steps {
+		steps = append(steps, stepOf(&r.Steps[i], r.scenario.withDefaults().Confidence))
+	}
+	return r.modelOf(steps)
+}
+
+// modelOf is model, with its steps given.
+func (r *Result) modelOf(steps []report.Step) *report.Model {
 	s := r.scenario.withDefaults()
 	m := &report.Model{
-		Name: cmp.Or(r.Name, r.Target), Findings: r.findings(), Notices: r.notices(), Facts: r.facts(s), SLOs: slosOf(r.Outcomes), Tables: r.tables(),
+		Name: cmp.Or(r.Name, r.Target), Running: r.running, Findings: r.findings(), Notices: r.notices(), Facts: r.facts(s), SLOs: slosOf(r.Outcomes), Tables: r.tables(),
 		Unit: "users", Confidence: s.Confidence, Growth: string(r.Growth), Plateau: r.Plateau,
 		Saturation:  report.Saturation{At: r.Saturation.level(), LastBelow: r.Saturation.LastBelow, FirstOver: r.Saturation.FirstOver},
 		Limits:      report.Limits{Ratio: s.SaturationRatio, Quantile: cmp.Or(r.Saturation.Quantile, 0.95), Failures: s.SaturationFailures},
-		Percentiles: report.Percentiles(), Steps: []report.Step{}, Timeline: timelineOf(r.Timeline),
+		Percentiles: report.Percentiles(), Steps: steps, Timeline: timelineOf(r.Timeline),
 	}
 	m.Verdict, m.Sentence = r.sentence(m.SLOs)
 	for _, signal := range r.Health {
@@ -45,9 +54,6 @@ func (r *Result) model() *report.Model {
 		}
 		m.Limits.Latency = s.SaturationRatio * baseline.Seconds()
 	}
-	for i := range r.Steps {
-		m.Steps = append(m.Steps, stepOf(&r.Steps[i], s.Confidence))
-	}
 	return m
 }
 
@@ -58,6 +64,8 @@ func (r *Result) sentence(slos []report.SLO) (verdict, text string) {
 	}
 	failed, undecided, held := of(Fail), of(Inconclusive), of(Pass)
 	switch {
+	case r.running:
+		return r.sentenceSoFar(failed, slos)
 	case r.Aborted != "" && long(r.Aborted):
 		return "aborted", "The run was aborted."
 	case r.Aborted != "":
@@ -66,6 +74,8 @@ func (r *Result) sentence(slos []report.SLO) (verdict, text string) {
 		return string(Fail), "No request was measured, so nothing was proved."
 	case r.Total.Succeeded() == 0:
 		return string(Fail), fmt.Sprintf("None of the %s succeeded.", plural(r.Total.Requests, "request"))
+	case r.capacity != nil && len(slos) == 0:
+		return "", r.capacity.sentence()
 	case len(slos) == 0:
 		return "", "No SLO was given, so nothing was judged."
 	case len(failed) > 0:
@@ -88,6 +98,21 @@ func (r *Result) sentence(slos []report.SLO) (verdict, text string) {
 		return string(Pass), "Both SLOs hold."
 	default:
 		return string(Pass), fmt.Sprintf("All %d SLOs hold.", len(slos))
+	}
+}
+
+// sentenceSoFar is sentence, while the run goes on.
+func (r *Result) sentenceSoFar(failed, slos []report.SLO) (verdict, text string) {
+	done := "After " + plural(len(r.Steps), "step")
+	switch p, searches := r.scenario.Profile.(*prober); {
+	case searches:
+		return "running", p.soFar(r.Steps)
+	case len(r.Steps) == 0:
+		return "running", "No step is complete yet."
+	case len(failed) > 0:
+		return string(Fail), fmt.Sprintf("%s: %s. The run goes on.", shareOf(failed, slos, "does not hold", "do not hold"), names(failed))
+	default:
+		return "running", done + " no SLO is refuted."
 	}
 }
 
@@ -152,8 +177,16 @@ func enumerate(words []string) string {
 // findings are what there is to say of the service beside the verdicts.
 func (r *Result) findings() []string {
 	var found []string
-	if len(r.Steps) < 2 {
-		return nil
+	if r.capacity != nil && len(r.Outcomes) > 0 {
+		found = append(found, r.capacity.sentence())
+	}
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Recovery != nil {
+			found = append(found, fmt.Sprintf("Recovery in %s: %v.", s.Name, s.Recovery))
+		}
+	}
+	if len(r.Steps) < 2 || r.running {
+		return found
 	}
 	highest := r.Steps[0].Load
 	for i := range r.Steps {
@@ -188,6 +221,12 @@ func (r *Result) notices() []report.Notice {
 	if long(r.Aborted) {
 		notices = append(notices, report.Notice{Kind: "aborted", Text: r.Aborted})
 	}
+	if r.Stopped != "" {
+		notices = append(notices, report.Notice{Kind: "stopped", Text: r.endLine()})
+	}
+	if r.Short {
+		notices = append(notices, report.Notice{Kind: "short", Text: "The warm-up and the steps were shortened, as under go test -short, and SLOs fail only on proof."})
+	}
 	for _, warning := range r.Warnings {
 		notices = append(notices, report.Notice{Kind: "warning", Text: warning})
 	}
@@ -204,6 +243,7 @@ func (r *Result) facts(s Scenario) []report.Fact {
 		{Name: "Measured", Value: fmt.Sprintf("%s in %s", plural(r.Total.Requests, "request"), plural(len(r.Steps), "step"))},
 		{Name: "Started", Value: r.Started.UTC().Format("2 Jan 2006, 15:04:05 UTC")},
 		{Name: "Elapsed", Value: fmt.Sprintf("%v of %s", r.Elapsed.Round(time.Second), clock)},
+		{Name: "Spent", Value: r.Spent.String()},
 		{Name: "Confidence", Value: percent(s.Confidence) + " for each bound"},
 		{Name: "Seed", Value: fmt.Sprint(r.Seed)},
 	}
@@ -265,6 +305,10 @@ func (r *Result) tables() []report.Table {
 	}
 	steps.Rows = append(steps.Rows, figuresOf("all steps", &r.Total))
 	tables := []report.Table{steps}
+	if p, ok := r.scenario.Profile.(*prober); ok && r.capacity != nil && len(r.capacity.Probes) > 0 {
+		rows := p.rows(r.capacity)
+		tables = []report.Table{{Title: "Probes", Columns: rows[0], Rows: rows[1:]}, steps}
+	}
 	if len(r.Targets) > 0 {
 		targets := report.Table{Title: "Targets", Columns: figureNames("target")}
 		for i := range r.Targets {

@@ -43,9 +43,11 @@ type Result struct {
 	Outcomes   []Outcome  `json:"outcomes"`           // of the SLOs given to Run
 
 	scenario Scenario
-	pkg      string   // import path of the package whose test it was
-	folder   string   // where its files are, if they outlive the test
-	files    []string // their names
+	capacity *Capacity // what a search made of it
+	running  bool      // the run goes on, and these are its steps so far
+	pkg      string    // import path of the package whose test it was
+	folder   string    // where its files are, if they outlive the test
+	files    []string  // their names
 }
 
 // A Step is what one step of the load measured: the requests sent while all its

@@ -28,7 +28,7 @@ const deadlineMargin = 10 * time.Second
 // skipped with the reason, what was seen, and what would decide it. Figures go
 // out as test attributes, and files into the test's artifact directory and into
 // the folder that the environment variable LLMPERF_OUT names; the package's
-// documentation lists them. In GitHub Actions the run is also in the step's
+// documentation lists them. LLMPERF_UI asks for a page to watch. In GitHub Actions the run is also in the step's
 // summary, and what failed is an annotation at the line that called Run.
 //
 // Under go test -short the run is shortened, as [Scenario].Short has it. What was
@@ -52,9 +52,11 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 	logOpening(t, s)
 	j := newJudge(s, plannedSteps(s.Profile))
 	var outcomes []Outcome
-	res := live(t, s, out, func(m *measurement) { m.judgeBy(checks, j) }, func(step *Step) {
+	res := live(t, s, out, func(m *measurement) { m.judgeBy(checks, j) }, func(step *Step) []Outcome {
 		t.Helper()
-		outcomes = append(outcomes, reportStep(t, step, checks, j, s.Strictness)...)
+		of := reportStep(t, step, checks, j, s.Strictness)
+		outcomes = append(outcomes, of...)
+		return of
 	})
 	outcomes = append(outcomes, reportNotRun(t, res, checks)...)
 	conclude(t, out, res, append(outcomes, reportRun(t, res, checks, j)...))
@@ -79,9 +81,10 @@ func deadlineOf(t *testing.T) time.Time {
 }
 
 // live runs a scenario that was found to work in real time, with its progress in
-// the test's output. Prepare readies the measurement; tell is called for each step
-// that is complete, while the load goes on.
-func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tell func(*Step)) *Result {
+// the test's output and on a live page. Prepare readies the measurement; tell is
+// called for each step that is complete, while the load goes on, and returns the
+// verdicts on it.
+func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tell func(*Step) []Outcome) *Result {
 	t.Helper()
 	ctx, cancel := t.Context(), func() {}
 	if deadline, limited := t.Deadline(); limited {
@@ -103,18 +106,21 @@ func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tel
 	})
 	prepare(m)
 	m.samples = out.samples
+	out.page = follow(t, m)
 	go func() {
 		defer close(events)
 		results <- m.run(ctx)
 	}()
 
 	for e := range events {
+		var outcomes []Outcome
 		switch {
 		case e.progress != nil:
 			fmt.Fprintln(t.Output(), e.progress.line(s))
 		case e.step != nil:
-			tell(&e.step.Step)
+			outcomes = tell(&e.step.Step)
 		}
+		out.page.tell(e, outcomes)
 	}
 	return <-results
 }
@@ -336,6 +342,7 @@ func sumUpRun(t *testing.T, out *output, res *Result, tables string) {
 	runAttrs(t, res)
 	fmt.Fprint(t.Output(), tables)
 	out.write(t, res)
+	out.page.end(res)
 	if err := appendStepSummary(res); err != nil {
 		t.Errorf("llmperf: %v", err)
 	}

@@ -212,15 +212,8 @@ func (sim *simulation) giveUp(t *testing.T) {
 	if sim.m == nil || len(sim.steps) == 0 {
 		t.Fatalf("llmperf: the simulation cannot go on: %v", sim.stuck)
 	}
-	stopped := newMeasurement(sim.m.scenario, nil)
-	stopped.clock, stopped.steps = sim.m.clock, sim.steps
-	for _, step := range sim.steps {
-		for i := range step.bucket.samples {
-			stopped.spent.add(&step.bucket.samples[i])
-		}
-	}
-	stopped.abort("the simulation cannot go on: %v", sim.stuck)
-	sim.result = stopped.result(sim.steps[len(sim.steps)-1].Until)
+	sim.result = sim.m.partial(sim.steps, nil)
+	sim.result.Aborted = fmt.Sprintf("the simulation cannot go on: %v", sim.stuck)
 	sim.result.Virtual = true
 }
 

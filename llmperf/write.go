@@ -32,6 +32,7 @@ type output struct {
 	folders []string     // all files go into each
 	kept    string       // that of them which outlives the test; "" if none does
 	samples *samplesFile // nil if it was not asked for
+	page    *follower    // likewise
 }
 
 // prepareOutput makes the folders for a run's files, so that it is not lost for

@@ -7,6 +7,7 @@ type Model struct {
 	Name     string   `json:"name"`     // of the run
 	Verdict  string   `json:"verdict"`  // of the run in one word; "" if nothing was judged
 	Sentence string   `json:"sentence"` // the same in one sentence
+	Running  bool     `json:"running"`  // the run goes on: there is more to come
 	Findings []string `json:"findings"` // what else there is to say of the service, a sentence each
 
 	Notices []Notice `json:"notices"` // what the reader must know before believing the rest
@@ -27,7 +28,7 @@ type Model struct {
 	Timeline    Timeline  `json:"timeline"`
 }
 
-// A Notice is a text of some kind: "aborted", "warning".
+// A Notice is a text of some kind: "aborted", "stopped", "short", "warning".
 type Notice struct {
 	Kind string `json:"kind"`
 	Text string `json:"text"`

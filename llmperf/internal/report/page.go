@@ -18,6 +18,9 @@ import (
 //go:embed page.html
 var pageHTML string
 
+//go:embed parts.html
+var partsHTML string
+
 //go:embed page.css
 var pageCSS string
 
@@ -33,7 +36,7 @@ var uPlotCSS string
 //go:embed uplot/LICENSE
 var uPlotLicense string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{"mark": mark, "tight": tight}).Parse(pageHTML))
+var page = template.Must(template.New("page").Funcs(template.FuncMap{"mark": mark, "tight": tight}).Parse(partsHTML + pageHTML))
 
 // mark is a verdict as a sign, so that it can be told without its colour.
 func mark(verdict string) string {
@@ -117,18 +120,28 @@ func hashOf(source string) string {
 // mostOpen is how many verdicts that do not hold are shown at once.
 const mostOpen = 12
 
+// A content is what the templates show of a model.
+type content struct {
+	*Model
+	Open, More, Held []verdictRow // verdicts that do not hold, those beyond the first few of them, those that hold
+}
+
+func (m *Model) content() content {
+	open := m.rows(false)
+	few := min(len(open), mostOpen)
+	return content{m, open[:few], open[few:], m.rows(true)}
+}
+
 // Write writes the page of a model to w. The page's own policy lets a browser run
 // no other script than the page's own, and fetch nothing.
 func Write(w io.Writer, m *Model) error {
 	var out bytes.Buffer
-	open := m.rows(false)
 	err := page.Execute(&out, struct {
-		*Model
-		Open, More, Held []verdictRow
-		Policy           string
-		Style            template.CSS
-		Script           template.JS
-	}{m, open[:min(len(open), mostOpen)], open[min(len(open), mostOpen):], m.rows(true), policy, template.CSS(style), template.JS(script)})
+		content
+		Policy string
+		Style  template.CSS
+		Script template.JS
+	}{m.content(), policy, template.CSS(style), template.JS(script)})
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,18 @@
 "use strict";
 
+// keepFocus changes what is below an element; a control that had the focus has it
+// afterwards too.
+function keepFocus(root, change) {
+	const all = () => [...root.querySelectorAll("a, button, summary, [tabindex]")];
+	const at = all().indexOf(document.activeElement);
+	change();
+	if (at >= 0) all()[at]?.focus({preventScroll: true});
+}
+
 // Draws the charts of a report. Every figure is a pure function of the model
 // (see model.go) and of what the reader chose in it, so that drawReport can be
-// called again with new data: figures stay where they are, with their choices.
+// called again with new data, as a live page does: figures stay where they are,
+// with their choices.
 //
 // A figure is described by plain data, and by these functions alone made visible:
 //
@@ -213,7 +223,7 @@ const drawReport = (() => {
 	//	  series: [{label, colour, width, dash, kind, end, scale, low, high, open, span}],
 	//	  lines: [{at, label, colour}], marks: [{at, label}], shade: [from, to], bounds: [x], start: [until, label],
 	//	  tip: i => ({title, rows: [[item, value, beside]]}),
-	//	  zoom,
+	//	  zoom: {from, to},   // if it can be zoomed in; what is seen, undefined for all, is kept in it
 	//	}
 	//
 	// A series' kind is "line", "bars", "steps" or "area"; its end is a label at its
@@ -370,6 +380,11 @@ const drawReport = (() => {
 		}
 
 		const zoomed = (min, max) => p.zoom && min !== null && (min !== data[0][0] || max !== data[0][data[0].length - 1]);
+		const keepZoom = (u, scale) => {
+			if (!p.zoom || scale !== "x") return;
+			const {min, max} = u.scales.x, all = min === p.x.min && max === p.x.max;
+			Object.assign(p.zoom, all ? {from: undefined, to: undefined} : {from: min, to: max});
+		};
 		const endRoom = ends.length ? Math.max(...ends.map(s => s.end.length)) * 7 + 14 : 24;
 		const u = new uPlot({
 			width: host.clientWidth, height: (p.height || 300) * (printing ? 0.7 : 1), legend: {show: false},
@@ -390,8 +405,9 @@ const drawReport = (() => {
 				...(p.load ? [axisOf({...p.load, kind: "number", scale: "load"}, {side: 1, size: widthOf, space: 40, grid: {show: false}})] : []),
 			],
 			series,
-			hooks: {drawClear: [background], drawAxes: [bands], draw: [foreground], setCursor: [point]},
+			hooks: {drawClear: [background], drawAxes: [bands], draw: [foreground], setCursor: [point], setScale: [keepZoom]},
 		}, data, host);
+		if (p.zoom?.to) u.setScale("x", {min: p.zoom.from, max: p.zoom.to});
 		host.append(tip, spoken);
 
 		// Keys move the cursor from point to point, and fingers do too.
@@ -541,7 +557,8 @@ const drawReport = (() => {
 			},
 		});
 		if (figure?.plots) figure.summary = `${figure.finding} ${figure.summary}`;
-		const why = m.steps.length ? "No request succeeded, so there is no latency to show." : "No step was measured, so there is nothing to draw.";
+		const why = m.steps.length ? "No request succeeded, so there is no latency to show."
+			: m.running ? "No step is complete yet." : "No step was measured, so there is nothing to draw.";
 		return figure || {id: "latency", title: "Latency over load", missing: why};
 	}
 
@@ -638,7 +655,7 @@ const drawReport = (() => {
 	function timeline(m, choice) {
 		const t = m.timeline;
 		const figure = {id: "timeline", title: "Latency over time"};
-		if (!t.at || t.at.length < 2) return {...figure, missing: "The run was too short for a curve over time: a point takes five seconds."};
+		if (!t.at || t.at.length < 2) return {...figure, missing: (m.running ? "The curve over time begins soon" : "The run was too short for a curve over time") + ": a point takes five seconds."};
 		if (!t.p95.some(v => v > 0)) return {...figure, missing: "No request succeeded, so there is no latency to show."};
 		const view = choice.view || "both";
 		// Between two steps the cumulative percentile begins anew: its line is broken there, and no other.
@@ -671,7 +688,7 @@ const drawReport = (() => {
 			controls: [{name: "view", value: view, options: [["both", "both"], ["window", `the last ${digits(t.width)} s`], ["cumulative", "since the step began"]]}],
 			legend: [...lines, load],
 			plots: [{
-				height: 360, zoom: true, x: {kind: "moment", label: "time since the start, min:s", min: 0, max: t.at[t.at.length - 1]}, y: {kind: "duration", max},
+				height: 360, zoom: choice.zoom ||= {}, x: {kind: "moment", label: "time since the start, min:s", min: 0, max: t.at[t.at.length - 1]}, y: {kind: "duration", max},
 				load: {max: 1.02 * highest || 1}, bounds: begins.length <= 20 ? begins.filter(b => b > 0) : [], start: begins[0] > 0 ? [begins[0], "warm-up"] : null,
 				data: [at, ...(choice.shows("load") ? [loads] : []), ...shown.map(l => l.column)],
 				series: [...(choice.shows("load") ? [{...load, kind: "area", line: "load-line", scale: "load", width: 1, points: false}] : []), ...shown.map(l => ({...l, points: false}))],
@@ -928,8 +945,18 @@ const drawReport = (() => {
 		}));
 	}
 
-	// show puts a figure into its place on the page.
+	// show puts a figure into its place on the page. What the reader points at stays.
 	function show(f, place) {
+		const old = drawn.get(f.id) || [];
+		const pointed = old.map(u => u.cursor.left >= 0 ? u.posToVal(u.cursor.left, "x") : null);
+		keepFocus(place, () => put(f, place));
+		const plots = drawn.get(f.id);
+		if (plots.length === old.length) queueMicrotask(() => plots.forEach((u, i) => { // once they have their scales
+			if (pointed[i] !== null) u.setCursor({left: u.valToPos(pointed[i], "x"), top: u.over.clientHeight / 3});
+		}));
+	}
+
+	function put(f, place) {
 		(drawn.get(f.id) || []).forEach(u => u.destroy());
 		drawn.set(f.id, []);
 		place.className = f.half ? "half" : "";
@@ -955,12 +982,22 @@ const drawReport = (() => {
 		for (const [host, p] of hosts) drawn.get(f.id).push(plot(host, p));
 	}
 
-	// redraw draws one figure again and gives the focus back to the control that asked for it.
+	// redraw draws one figure again and gives the focus to the control that asked for it.
 	function redraw(id, key) {
-		const f = figures.map(make => make(model, choiceOf(make.name))).find(f => f?.id === id);
 		const place = document.getElementById(id);
-		show(f, place);
+		show(figures.find(make => make.name === id)(model, choiceOf(id)), place);
 		[...place.querySelectorAll("[data-key]")].find(b => b.dataset.key === key)?.focus();
+	}
+
+	// again draws the same once more.
+	const again = () => { if (model) draw(model); };
+
+	// extend adds rows to the end of the timeline.
+	function extend(rows) {
+		for (const [column, values] of Object.entries(rows)) {
+			if (Array.isArray(values)) (model.timeline[column] ||= []).push(...values);
+		}
+		show(timeline(model, choiceOf("timeline")), document.getElementById("timeline"));
 	}
 
 	function fit() {
@@ -1002,7 +1039,7 @@ const drawReport = (() => {
 		printing = {theme: root.dataset.theme, opened: []};
 		root.dataset.theme = "light";
 		root.dataset.printing = "";
-		draw(model);
+		again();
 		for (const d of document.querySelectorAll("details:not([open])")) {
 			d.open = true;
 			d.dispatchEvent(new Event("toggle"));
@@ -1017,11 +1054,11 @@ const drawReport = (() => {
 		else delete root.dataset.theme;
 		delete root.dataset.printing;
 		printing = null;
-		draw(model);
+		again();
 	});
-	matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(model));
+	matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
 
-	return draw;
+	return Object.assign(draw, {again, extend});
 })();
 
 // The button changes between the colours of the system, light and dark.
@@ -1038,14 +1075,14 @@ const drawReport = (() => {
 	} catch { /* A page that may store nothing begins with the system's colours. */ }
 	apply(theme);
 	button.hidden = false;
-	const model = JSON.parse(document.getElementById("model").textContent);
-	drawReport(model);
 	button.addEventListener("click", () => {
 		theme = themes[(themes.indexOf(theme) + 1) % themes.length];
 		apply(theme);
 		try {
 			localStorage.setItem("llmperf-theme", theme);
 		} catch { /* Likewise. */ }
-		drawReport(model);
+		drawReport.again();
 	});
+	const report = document.getElementById("model"); // which a live page has not
+	if (report) drawReport(JSON.parse(report.textContent));
 })();

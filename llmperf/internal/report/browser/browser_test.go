@@ -75,21 +75,26 @@ func (s screen) String() string {
 }
 
 // artifact is the path of a file that is named for the test.
-func artifact(t *testing.T, extension string) string {
-	return filepath.Join(t.ArtifactDir(), strings.ReplaceAll(t.Name(), "/", "_")+"."+extension)
+func artifact(t *testing.T, ending string) string {
+	return filepath.Join(t.ArtifactDir(), strings.ReplaceAll(t.Name(), "/", "_")+ending)
 }
 
 // open opens a page on a screen.
 func open(t *testing.T, browser context.Context, content []byte, on screen) *tab {
 	t.Helper()
-	file := artifact(t, "html")
+	file := artifact(t, ".html")
 	require.NoError(t, os.WriteFile(file, content, 0o666))
+	return visit(t, browser, "file://"+file, on)
+}
+
+// visit opens the page at an address, which may fetch its own events.
+func visit(t *testing.T, browser context.Context, address string, on screen) *tab {
+	t.Helper()
 	ctx, closeTab := chromedp.NewContext(browser)
 	t.Cleanup(closeTab)
 	ctx, stop := context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(stop)
 	b := &tab{t: t, ctx: ctx}
-	address := "file://" + file
 	require.NoError(t, chromedp.Listen(ctx, func(event any) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -101,7 +106,7 @@ func open(t *testing.T, browser context.Context, content []byte, on screen) *tab
 		case *log.EventEntryAdded:
 			b.messages = append(b.messages, e.Entry.Text)
 		case *network.EventRequestWillBeSent:
-			if e.Request.URL != address {
+			if e.Request.URL != address && e.Request.URL != address+"events" {
 				b.requests = append(b.requests, e.Request.URL)
 			}
 		}
@@ -141,8 +146,8 @@ func (b *tab) wentWell() {
 }
 
 // picture keeps a screenshot of the whole page among the test's artifacts, if
-// those are kept.
-func (b *tab) picture() {
+// those are kept; what it is of ends its name.
+func (b *tab) picture(of string) {
 	b.t.Helper()
 	if kept := flag.Lookup("test.artifacts"); kept == nil || kept.Value.String() != "true" {
 		return
@@ -154,5 +159,5 @@ func (b *tab) picture() {
 		CaptureBeyondViewport: &yes, Clip: &page.Viewport{Width: width, Height: height, Scale: 1},
 	})
 	require.NoError(b.t, err)
-	require.NoError(b.t, os.WriteFile(artifact(b.t, "png"), shot.Data, 0o666))
+	require.NoError(b.t, os.WriteFile(artifact(b.t, of+".png"), shot.Data, 0o666))
 }

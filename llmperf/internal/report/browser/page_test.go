@@ -35,7 +35,7 @@ func TestPages(t *testing.T) {
 				t.Run(fmt.Sprintf("%d_%v", on.width, on), func(t *testing.T) {
 					b := open(t, browser, content.Bytes(), on)
 					b.shows(&k, on)
-					b.picture()
+					b.picture("")
 					b.wentWell()
 				})
 			}
@@ -73,7 +73,7 @@ func TestPages(t *testing.T) {
 		t.Logf("%d bytes, open after %v", len(content), took.Round(time.Millisecond))
 		assert.Less(t, took, 2*time.Second)
 		assert.Less(t, len(content), 2_000_000)
-		b.picture()
+		b.picture("")
 		b.wentWell()
 	})
 }
@@ -284,7 +284,7 @@ func paperIsLightAndOpen(b *tab, _ *llmperf.Result) {
 	})`)
 	pdf, err := chromedp.Run(b.ctx, chromedp.PrintToPDF(func(p *page.PrintToPDFParams) { p.PaperWidth, p.PaperHeight = 8.27, 11.69 }))
 	require.NoError(b.t, err)
-	require.NoError(b.t, os.WriteFile(artifact(b.t, "pdf"), pdf, 0o666))
+	require.NoError(b.t, os.WriteFile(artifact(b.t, ".pdf"), pdf, 0o666))
 	assert.Greater(b.t, eval[int](b, "printed.open"), 5, "tables are open on paper")
 	assert.Equal(b.t, "light", eval[string](b, "printed.theme"))
 	assert.LessOrEqual(b.t, eval[float64](b, "printed.wide"), 718.0, "charts are as wide as A4")

@@ -29,6 +29,7 @@ type kind struct {
 	name, reason string
 	scenario     func(t *testing.T) llmperf.Scenario
 	slos         llmperf.SLOs
+	search       *llmperf.Search // instead of the scenario's profile
 	aborts       bool
 	charts       []string // those that are drawn; of the others there is a sentence or nothing
 }
@@ -128,6 +129,15 @@ var kinds = []kind{
 		charts: []string{"latency", "throughput", "timeline", "distribution", "ttft", "itl"},
 	},
 	{
+		name: "search", reason: "the steps are probes, and the capacity is what there is to say",
+		scenario: func(t *testing.T) llmperf.Scenario {
+			return chatting(t, llmperftest.Engine{MaxBatch: 32, Output: llmperftest.Uniform(50, 150)})
+		},
+		search: &llmperf.Search{MaxUsers: 100},
+		slos:   llmperf.SLOs{llmperf.TTFT.P95Below(time.Second), llmperf.Latency.P95Below(5 * time.Second)},
+		charts: []string{"latency", "throughput", "timeline", "distribution", "ttft", "itl", "overhead"},
+	},
+	{
 		name: "aborted at once", reason: "no step, since nothing works", aborts: true,
 		scenario: func(t *testing.T) llmperf.Scenario {
 			return llmperf.Scenario{Target: failing("the service is down"), Profile: minutes(10, 20)}
@@ -225,7 +235,13 @@ func (k *kind) resultOf(t *testing.T) *llmperf.Result {
 	var res *llmperf.Result
 	synctest.Test(t, func(t *testing.T) {
 		var err error
-		res, err = llmperf.Measure(t.Context(), k.scenario(t))
+		if k.search != nil {
+			var found *llmperf.Capacity
+			found, err = llmperf.MeasureCapacity(t.Context(), k.scenario(t), *k.search, k.slos...)
+			res = found.Result
+		} else {
+			res, err = llmperf.Measure(t.Context(), k.scenario(t))
+		}
 		if k.aborts {
 			require.Error(t, err)
 		} else {
@@ -233,7 +249,9 @@ func (k *kind) resultOf(t *testing.T) *llmperf.Result {
 		}
 	})
 	res.Name, res.Virtual = "TestCapacity/"+k.name, true
-	res.Outcomes = res.Check(k.slos...)
+	if k.search == nil {
+		res.Outcomes = res.Check(k.slos...)
+	}
 	return res
 }
 
