@@ -233,17 +233,23 @@ func init() {
 	subjects["nothing is lost"] = stopping(llmperf.WhenLost, llmperf.Latency.P95Below(10*time.Second))
 	subjects["lost in real time"] = func(t *testing.T) {
 		s := steady(5 * time.Millisecond)
-		s.Profile = llmperf.StepProfile{StepUsers: 2, StepTime: 1500 * time.Millisecond, MaxUsers: 6}
+		s.Profile = whileTheSecondRuns
 		s.Stop = []llmperf.Stop{llmperf.WhenLost}
 		llmperf.Run(t, s, llmperf.Latency.P90Below(2*time.Millisecond))
 	}
 	subjects["abort"] = func(t *testing.T) {
 		s := steady(5 * time.Millisecond)
-		s.Profile = llmperf.StepProfile{StepUsers: 2, StepTime: 1500 * time.Millisecond, MaxUsers: 6}
+		s.Profile = whileTheSecondRuns
 		s.Observers = []llmperf.Observer{{Step: func(llmperf.Step) { panic("enough") }}}
 		llmperf.Run(t, s, llmperf.Latency.P50Below(time.Second), llmperf.FailureRateBelow(0.1))
 	}
 }
+
+// whileTheSecondRuns is a profile whose first step is complete long before the
+// second ends, however busy the machine.
+var whileTheSecondRuns = llmperf.Steps(
+	llmperf.Load{Users: 2, Hold: 1500 * time.Millisecond}, llmperf.Load{Users: 4, Hold: 30 * time.Second}, llmperf.Load{Users: 6, Hold: 30 * time.Second},
+)
 
 func TestWhatWasNotRunIsReportedAsThat(t *testing.T) {
 	dir, summary := t.TempDir(), filepath.Join(t.TempDir(), "summary.md")
