@@ -417,9 +417,9 @@ const drawReport = (() => {
 			speak = false;
 		};
 		host.onkeydown = e => {
-			const last = data[0].length - 1, i = u.cursor.idx ?? null;
+			const [first, last] = u.series[0].idxs, i = u.cursor.idx ?? null;
 			const to = {
-				ArrowRight: i === null ? 0 : Math.min(i + 1, last), ArrowLeft: i === null ? last : Math.max(i - 1, 0), Home: 0, End: last,
+				ArrowRight: i === null ? first : Math.min(i + 1, last), ArrowLeft: i === null ? last : Math.max(i - 1, first), Home: first, End: last,
 			}[e.key];
 			if (to !== undefined) {
 				go(to);

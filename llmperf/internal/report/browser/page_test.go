@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -57,6 +58,7 @@ func TestPages(t *testing.T) {
 		{"colours_are_chosen", coloursAreChosen},
 		{"paper_is_light_and_open", paperIsLightAndOpen},
 		{"new_data_is_drawn", newDataIsDrawn},
+		{"what_is_pointed_at_stays", whatIsPointedAtStays},
 		{"the_plots_follow_the_window", thePlotsFollowTheWindow},
 		{"a_text_is_there_for_each_plot", aTextIsThereForEachPlot},
 	} {
@@ -307,6 +309,32 @@ func newDataIsDrawn(b *tab, _ *llmperf.Result) {
 	assert.Greater(b.t, b.pixels("latency", "p95"), 100)
 	assert.Equal(b.t, "since the step began", eval[string](b, `document.querySelector("#timeline .controls [aria-pressed=true]").textContent`), "what the reader chose stays")
 	assert.Equal(b.t, len(eval[[]string](b, `[...document.querySelectorAll(".plot")].map(p => "")`)), eval[int](b, `document.querySelectorAll(".uplot").length`), "no plot is left over")
+}
+
+// whatIsPointedAtStays draws new data while a reader looks closely.
+func whatIsPointedAtStays(b *tab, _ *llmperf.Result) {
+	tip := func() string { return eval[string](b, `document.querySelector("#timeline .tip").innerText`) }
+	b.do(chromedp.ScrollIntoView(chromedp.CSS("#timeline .u-over")))
+	// A drag zooms in, from a quarter to half of the chart.
+	box := eval[[]float64](b, `(() => { const r = document.querySelector("#timeline .u-over").getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; })()`)
+	y := box[1] + box[3]/2
+	mouse := func(kind input.DispatchMouseEventType, part float64) chromedp.Action[chromedp.Void] {
+		return chromedp.MouseEvent(kind, box[0]+part*box[2], y, chromedp.ButtonLeft)
+	}
+	b.do(mouse("mousePressed", 0.25), mouse("mouseMoved", 0.4), mouse("mouseMoved", 0.5), mouse("mouseReleased", 0.5))
+	b.press("#timeline .plot", kb.ArrowRight)
+	first := tip()
+	require.NotContains(b.t, first, "warm-up", "the chart begins later")
+	require.NotEmpty(b.t, first)
+	eval[chromedp.Void](b, `drawReport.extend({at: [1000], load: [100], in_flight: [1], requests: [1], failed: [0], p50: [1], p95: [1], cumulative: [1]})`)
+	assert.Eventually(b.t, func() bool { return tip() == first }, 5*time.Second, 10*time.Millisecond, "the reader sees the same values: %q", first)
+	assert.True(b.t, eval[bool](b, `document.activeElement === document.querySelector("#timeline .plot")`), "and may go on from there")
+	b.press("#timeline .plot", kb.End)
+	assert.Contains(b.t, tip(), "50 users", "keys stay within what is seen")
+	b.do(chromedp.Click(chromedp.CSS("#timeline summary")))
+	require.Eventually(b.t, func() bool {
+		return strings.Contains(eval[string](b, `document.querySelector("#timeline details tbody")?.innerText ?? ""`), "16:40")
+	}, 5*time.Second, 10*time.Millisecond, "the new point is there")
 }
 
 func thePlotsFollowTheWindow(b *tab, _ *llmperf.Result) {
