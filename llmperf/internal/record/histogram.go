@@ -1,6 +1,7 @@
 package record
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -23,7 +24,7 @@ func NewHistogram() *Histogram { return &Histogram{hdrhistogram.New(lowest, high
 // Record counts one duration; one beyond the range counts at its end.
 func (h *Histogram) Record(ns int64) {
 	// The value is within the histogram's range, which is the only error there is.
-	_ = h.h.RecordValue(min(max(ns, lowest), highest))
+	_ = h.h.RecordValue(Clamp(ns))
 }
 
 // Merge adds all that o has counted.
@@ -61,3 +62,22 @@ func (h *Histogram) Encode() (string, error) {
 	data, err := h.h.EncodeV2()
 	return string(data), err
 }
+
+// DecodeHistogram is the histogram that Encode wrote. One of another range or
+// precision is refused, since it could not be merged with others.
+func DecodeHistogram(text string) (*Histogram, error) {
+	h, err := hdrhistogram.Decode([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	if h.LowestTrackableValue() != lowest || h.HighestTrackableValue() != highest || h.SignificantFigures() != digits {
+		return nil, fmt.Errorf("it counts %d to %d at %d digits: want %d to %d at %d", h.LowestTrackableValue(), h.HighestTrackableValue(), h.SignificantFigures(), lowest, highest, digits)
+	}
+	return &Histogram{h}, nil
+}
+
+// Clamp is ns as a histogram counts it: within its range.
+func Clamp(ns int64) int64 { return min(max(ns, lowest), highest) }
+
+// Equal reports whether both have counted the same.
+func (h *Histogram) Equal(o *Histogram) bool { return h.h.Equals(o.h) }
