@@ -23,7 +23,7 @@ func annotate(w io.Writer, r *Result, at place) {
 		fmt.Fprintln(w, errorCommand(at, r.Name, trouble))
 	}
 	for i := range r.Outcomes {
-		if o := &r.Outcomes[i]; r.scenario.Strictness.fails(o.Verdict) {
+		if o := &r.Outcomes[i]; r.scenario.Strictness.fails(o) {
 			fmt.Fprintln(w, errorCommand(at, r.Name+"/"+o.path(), o.Message))
 		}
 	}

@@ -56,6 +56,7 @@ type Outcome struct {
 	partial   bool   // being proved is no pass, since some of what the SLO is about was not run
 	unbounded bool   // there is no upper bound
 	wordy     bool   // there is no figure: the message says it all
+	toStore   bool   // there is no verdict, since the run is to be stored: see [NoRegression]
 }
 
 // path is the outcome's subtest below the test that ran it.

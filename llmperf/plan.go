@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"llmperf.dev/llmperf/internal/bubble"
 )
 
 // plan fills in what the scenario leaves open, and says what is wrong with a run
@@ -13,7 +15,10 @@ func plan(s Scenario, checks []check, deadline time.Time) (Scenario, error) {
 	s = s.withDefaults()
 	strictness, err := effectiveStrictness(s.Strictness)
 	s.Strictness = strictness
-	return s, errors.Join(err, refuse(s, checks, deadline))
+	if err = errors.Join(err, refuse(s, checks, deadline)); err == nil {
+		err = planRegressions(checks, s, bubble.Inside())
+	}
+	return s, err
 }
 
 // refuse says why a run cannot work.

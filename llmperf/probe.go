@@ -65,6 +65,8 @@ func (c check) checkSearch() error {
 		return nil
 	case c.step == nil:
 		return fmt.Errorf("%s is judged over steps of several loads, which a search cannot be led by: want SLOs that one load holds by itself, such as llmperf.Latency.P95Below; give this one to llmperf.Run", c.name)
+	case c.regression != nil:
+		return fmt.Errorf("%s compares steps with those of stored runs, and a search has no such steps: give it to llmperf.Run", c.name)
 	case c.limit == 0:
 		return fmt.Errorf("%s does not get harder with load, so that a search cannot be led by it: want SLOs such as llmperf.Latency.P95Below", c.name)
 	case c.scope != none:

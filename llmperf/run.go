@@ -60,6 +60,7 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 	})
 	outcomes = append(outcomes, reportNotRun(t, res, checks)...)
 	conclude(t, out, res, append(outcomes, reportRun(t, res, checks, j)...))
+	storeRun(t, res, checks)
 	return res
 }
 
@@ -144,6 +145,7 @@ func logOpening(t *testing.T, s Scenario) {
 // fail that says so.
 func (r *Result) Check(slos ...SLO) []Outcome {
 	checks := uniqueNames(SLOs(slos).checks())
+	_ = openRegressions(checks, r.scenario, r.Virtual || bubble.Inside(), false) // the checks themselves say what is wrong
 	j := newJudge(r.scenario, len(r.Steps)+len(r.NotRun))
 	var outcomes []Outcome
 	for i := range r.Steps {
@@ -316,7 +318,7 @@ func reportOutcome(t *testing.T, o Outcome, strictness Strictness) {
 		t.Log(o.Message)
 		outcomeAttrs(t, &o)
 		switch {
-		case strictness.fails(o.Verdict):
+		case strictness.fails(&o):
 			t.Fail()
 		case o.Verdict == Inconclusive && strictness == SkipInconclusive, o.Verdict == NotRun:
 			t.SkipNow()

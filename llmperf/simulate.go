@@ -85,6 +85,7 @@ func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Res
 	}
 	outcomes = append(outcomes, reportNotRun(t, res, checks)...)
 	conclude(t, out, res, append(outcomes, reportRun(t, res, checks, j)...))
+	storeRun(t, res, checks)
 	sim.complain(t)
 	return res
 }

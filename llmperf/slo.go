@@ -103,6 +103,8 @@ type check struct {
 	target  string   // scope: the requests of this target of a mix; "" for all
 	guard   bool     // what is not refuted passes
 
+	regression *regression // what stored runs a step is compared with; nil for none
+
 	recovery time.Duration // scope: steps that fall back to the load of an earlier one, which must be told from so long after; 0 for all
 
 	// What figures are to stay below, in the unit of the outcome, where they grow with

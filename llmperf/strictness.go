@@ -30,9 +30,10 @@ func (s Strictness) validate() error {
 	return fmt.Errorf("scenario.Strictness is %q: want llmperf.SkipInconclusive, FailInconclusive or PassInconclusive", string(s))
 }
 
-// fails reports whether a verdict fails its subtest.
-func (s Strictness) fails(v Verdict) bool {
-	return v == Fail || (v == Inconclusive || v == NotRun) && s == FailInconclusive
+// fails reports whether an outcome fails its subtest.
+func (s Strictness) fails(o *Outcome) bool {
+	undecided := o.Verdict == Inconclusive || o.Verdict == NotRun && !o.toStore
+	return o.Verdict == Fail || undecided && s == FailInconclusive
 }
 
 // effectiveStrictness is the scenario's strictness, unless the environment says
