@@ -151,17 +151,20 @@ func (r *regression) judge(c check, s *Step, j judge) Outcome {
 		return refused(c, s.Name, err.Error())
 	}
 	limit := r.slow.limit()
-	seen, stored := now(j.pass), then.quantile(r.slow.p, j.pass)
-	shown, proved := stats.Regression(seen.Interval, stored.Interval, limit)
-	strict, refuted := stats.Regression(now(j.fail).Interval, then.quantile(r.slow.p, j.fail).Interval, limit)
-	slowest := then.slowest(r.slow.p)
+	seen, stored := now(j.pass), then.together(r.slow.p)
+	shown, proved := stats.Regression(seen.Interval, stored(j.pass).Interval, limit)
+	strict, refuted := stats.Regression(now(j.fail).Interval, stored(j.fail).Interval, limit)
 	repeated := r.virtual && then.has(r.now.Seed, d)
 	if repeated {
 		shown, proved, refuted = stats.Interval{Low: 1, Estimate: 1, High: 1}, stats.Pass, stats.Pass
 	}
 
 	o := c.outcome(s, j.pass, evidence{shown, seen.n, seen.effective}, ratio)
-	withinRuns := refuted == stats.Fail && len(then) >= enoughRuns && seen.Estimate <= slowest
+	slowest, withinRuns := 0.0, false
+	if refuted == stats.Fail && len(then) >= enoughRuns {
+		slowest = then.slowest(r.slow.p)
+		withinRuns = seen.Estimate <= slowest
+	}
 	switch {
 	case proved == stats.Pass:
 		o.Verdict = Pass
@@ -170,7 +173,8 @@ func (r *regression) judge(c check, s *Step, j judge) Outcome {
 	}
 	o.sentence(r.slow.what())
 	if seen.n > 0 {
-		o.more(fmt.Sprintf("%s, after %s in %s (n=%s)", quantity(seen.Estimate/1e9, seconds), quantity(stored.Estimate/1e9, seconds), plural(len(then), "stored run"), stored.worth()))
+		before := stored(j.pass)
+		o.more(fmt.Sprintf("%s, after %s in %s (n=%s)", quantity(seen.Estimate/1e9, seconds), quantity(before.Estimate/1e9, seconds), plural(len(then), "stored run"), before.worth()))
 	}
 	if o.Verdict == Inconclusive {
 		least := stats.MinSamples(r.slow.p, j.pass)
@@ -239,24 +243,26 @@ type storedOf struct {
 	*storedTime
 }
 
-// quantile is the p-quantile of all runs together, with its bounds. Each is worth
-// as many independent requests as it was.
-func (t then) quantile(p, conf float64) evidence {
-	all, e := record.NewHistogram(), evidence{}
+// together is the p-quantile of all runs together, with its bounds at a confidence.
+// Each is worth as many independent requests as it was.
+func (t then) together(p float64) func(conf float64) evidence {
+	all, n, worth := record.NewHistogram(), 0, 0
 	for _, run := range t {
 		all.Merge(run.histogram)
-		e.n += run.N
-		e.effective += run.effective(p)
+		n += run.N
+		worth += run.effective(p)
 	}
-	e.Interval = histogramQuantile(all, p, conf, e.effective)
-	return e
+	return func(conf float64) evidence {
+		return evidence{histogramQuantile(all, p, conf, worth), n, worth}
+	}
 }
 
 // slowest is the highest p-quantile of any of the runs.
 func (t then) slowest(p float64) float64 {
 	most := 0.0
 	for _, run := range t {
-		most = max(most, histogramQuantile(run.histogram, p, 0.95, run.effective(p)).Estimate)
+		_, high := run.histogram.AtRank(stats.NearestRank(run.N, p))
+		most = max(most, float64(high))
 	}
 	return most
 }

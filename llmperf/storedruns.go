@@ -21,7 +21,8 @@ const (
 	mostRuns     = 5                // that a file keeps
 	storedSchema = 1                // version of the file; it grows when a field changes its meaning or goes
 
-	mostStoredBytes = 64 << 20 // of a file, which has some 100 KB a run
+	mostCounted     = 1_000_000_000 // requests or gaps of a step
+	mostStoredBytes = 64 << 20      // of a file, which has some 100 KB a run
 )
 
 // storedRuns are the runs in a file of [NoRegression]. The file is JSON with a
@@ -193,6 +194,9 @@ func (t *storedTime) validate() error {
 		return fmt.Errorf("histogram: %w", err)
 	}
 	t.histogram = h
+	if t.N > mostCounted {
+		return fmt.Errorf("n is %d: want at most %s", t.N, count(mostCounted))
+	}
 	if t.N < 1 || t.N != h.N() {
 		return fmt.Errorf("n is %d, and the histogram counts %d: want the same, and at least 1", t.N, h.N())
 	}
