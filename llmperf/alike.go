@@ -203,7 +203,7 @@ func circumstances(s Scenario, virtual bool) storedRun {
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {
-			if m.Path == "llmperf.dev" {
+			if m.Path == "llmperf.dev" && m.Version != "(devel)" {
 				run.Llmperf = m.Version
 			}
 		}

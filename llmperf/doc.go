@@ -165,6 +165,36 @@
 // loop, where users wait for their answers, it soon becomes a steep line. Flat
 // latency with failures is a service that sheds load.
 //
+// # Regressions
+//
+// A limit in seconds is a promise to users, with room to spare. It does not notice
+// the change that takes a tenth of that room, nor the five that take all of it.
+// Whether a service has become slower takes runs from before the change:
+//
+//	llmperf.NoRegression("testdata/capacity.json")
+//
+// compares p95 of latency, step by step, with the runs stored in that file, and
+// fails where it is proved to be more than 10 % above theirs; P95SlowerBy and the
+// like choose other metrics, percentiles and shares. The file is made, and added
+// to, only where that is asked for:
+//
+//	LLMPERF_UPDATE=1 go test -count=3 -run Capacity
+//
+// and is committed beside the test. A diff of it shows the plain figures, a line
+// for each step and metric; the histograms behind them are what runs are compared
+// by. Such a run judges no regression, and says so. After a change that is meant to
+// be slower, or that sends another load, delete the file and store anew.
+//
+// In real time runs differ without any change: another neighbour on the machine,
+// another state of its caches. One run cannot show that in any bound, so three to
+// five are kept, together the measure, and a failure also takes a p95 above that
+// of each. Between two runs that differ by 5 % by themselves (standard deviation),
+// 3 % of comparisons fail falsely at 3,000 requests a step, and 1 % with three
+// stored: TestNoRegressionIsSeldomWrong measures it. Compare on the machine where
+// the runs were stored; what differs is a note beside the verdict. In virtual time
+// one stored run is enough, and the file is a golden one: a run of the same seed is
+// 1.00x [1.00x, 1.00x] until something changes.
+//
 // # Capacity
 //
 // How many users can the service take within its SLOs? [FindCapacity] and, in

@@ -331,6 +331,10 @@ func updating() (bool, error) {
 }
 
 // noStored says that there is no file, and how to make one.
-func noStored(path string) error {
-	return fmt.Errorf("%s does not exist, so there is nothing to compare with: run the test with %s=1 to store a run, best three times, and commit the file; the path is relative to the folder of the test", path, updateEnv)
+func noStored(path string, virtual bool) error {
+	often := ", best three times"
+	if virtual {
+		often = ""
+	}
+	return fmt.Errorf("%s does not exist, so there is nothing to compare with: run the test with %s=1 to store a run%s, and commit the file; the path is relative to the folder of the test", path, updateEnv, often)
 }

@@ -15,7 +15,11 @@ import (
 // not be there yet. What is wrong becomes the check's own error.
 func openRegressions(checks []check, s Scenario, virtual, update bool) error {
 	var errs []error
-	read := map[string]*storedRuns{}
+	type file struct {
+		stored *storedRuns
+		err    error
+	}
+	read := map[string]file{}
 	for i := range checks {
 		c := &checks[i]
 		if c.regression == nil || c.err != nil {
@@ -23,25 +27,23 @@ func openRegressions(checks []check, s Scenario, virtual, update bool) error {
 		}
 		r := c.regression
 		r.update, r.virtual, r.now = update, virtual, circumstances(s, virtual)
-		if read[r.path] != nil {
-			r.stored = read[r.path]
-			continue
+		f, known := read[r.path]
+		if !known {
+			f.stored, f.err = readStored(r.path)
+			switch none := errors.Is(f.err, fs.ErrNotExist); {
+			case none && update:
+				f.err = nil
+			case none:
+				f.err = noStored(r.path, virtual)
+			case f.err == nil:
+				f.err = f.stored.accept(alikeOf(s, virtual, plannedTexts(s.Profile)))
+			}
+			if f.err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", c.name, f.err))
+			}
+			read[r.path] = f
 		}
-		stored, err := readStored(r.path)
-		switch none := errors.Is(err, fs.ErrNotExist); {
-		case none && update:
-			continue
-		case none:
-			err = noStored(r.path)
-		case err == nil:
-			err = stored.accept(alikeOf(s, virtual, plannedTexts(s.Profile)))
-		}
-		if err != nil {
-			c.err = err
-			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
-			continue
-		}
-		r.stored, read[r.path] = stored, stored
+		r.stored, c.err = f.stored, f.err
 	}
 	return errors.Join(errs...)
 }
