@@ -50,8 +50,9 @@ func (p *prober) conclude(t *testing.T, out *output, res *Result) *Capacity {
 	t.Log(c)
 	if p.AtLeast > 0 {
 		res.Outcomes = []Outcome{c.AtLeast(p.AtLeast)}
-		reportOutcome(t, res.Outcomes[0], res.scenario.Strictness)
+		reportOutcome(t, &res.Outcomes[0], res.scenario.Strictness)
 		t.Log(summarize(res.Outcomes))
+		sayWhatWasLeftOut(t, res)
 	}
 	for _, a := range []struct{ key, value string }{
 		{"found", c.figures()}, {"low", number(c.Low)}, {"high", number(c.High)}, {"limited_by", c.LimitedBy},

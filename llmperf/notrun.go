@@ -134,9 +134,9 @@ func reportNotRun(t *testing.T, r *Result, checks []check) []Outcome {
 		t.Run(l.name(), func(t *testing.T) {
 			t.Helper()
 			t.Logf("%s was not run: the run was %s", l.name(), r.ended())
-			for _, o := range all {
-				if o.Step == l.name() {
-					reportOutcome(t, o, r.scenario.Strictness)
+			for i := range all {
+				if all[i].Step == l.name() {
+					reportOutcome(t, &all[i], r.scenario.Strictness)
 				}
 			}
 			t.SkipNow()

@@ -57,6 +57,7 @@ type Outcome struct {
 	unbounded bool   // there is no upper bound
 	wordy     bool   // there is no figure: the message says it all
 	toStore   bool   // there is no verdict, since the run is to be stored: see [NoRegression]
+	reported  bool   // its subtest was run
 }
 
 // path is the outcome's subtest below the test that ran it.

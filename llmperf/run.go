@@ -44,7 +44,7 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 	if testing.Short() {
 		s, checks = shorten(s, checks, orDefault(s.Short, defaultShort))
 	}
-	s, err := plan(s, checks, deadlineOf(t))
+	s, err := plan(stoppedByFailFast(s), checks, deadlineOf(t))
 	if err != nil {
 		t.Fatalf("llmperf: nothing was sent, since this cannot work:\n%s", indent(err))
 	}
@@ -262,10 +262,16 @@ func (r *Result) reached(open bool) float64 {
 	return most
 }
 
-// reportStep makes the subtests of a step.
+// reportStep makes the subtests of a step. What go test's flags leave out of them
+// is judged all the same.
 func reportStep(t *testing.T, s *Step, checks []check, j judge, strictness Strictness) []Outcome {
 	t.Helper()
 	var outcomes []Outcome
+	for _, c := range checks {
+		if s.Requests > 0 && c.step != nil && c.covers(s) {
+			outcomes = append(outcomes, judgeStep(c, s, j))
+		}
+	}
 	t.Run(s.Name, func(t *testing.T) {
 		t.Helper()
 		t.Log(stepLine(s, j))
@@ -281,12 +287,8 @@ func reportStep(t *testing.T, s *Step, checks []check, j judge, strictness Stric
 		if s.Succeeded() == 0 {
 			t.Errorf("none of the step's %s requests succeeded; %s; for example: %s", count(s.Requests), failureList(&s.Stats), strings.Join(s.Examples, "; "))
 		}
-		for _, c := range checks {
-			if c.step != nil && c.covers(s) {
-				o := judgeStep(c, s, j)
-				outcomes = append(outcomes, o)
-				reportOutcome(t, o, strictness)
-			}
+		for i := range outcomes {
+			reportOutcome(t, &outcomes[i], strictness)
 		}
 	})
 	return outcomes
@@ -302,21 +304,22 @@ func reportRun(t *testing.T, res *Result, checks []check, j judge) []Outcome {
 	for _, c := range checks {
 		if c.run != nil || len(res.inScope(c)) == 0 && res.missing(c) == "" {
 			o := judgeRun(c, res, j)
+			reportOutcome(t, &o, res.scenario.Strictness)
 			outcomes = append(outcomes, o)
-			reportOutcome(t, o, res.scenario.Strictness)
 		}
 	}
 	return outcomes
 }
 
 // reportOutcome makes the subtest of one outcome.
-func reportOutcome(t *testing.T, o Outcome, strictness Strictness) {
+func reportOutcome(t *testing.T, o *Outcome, strictness Strictness) {
 	t.Helper()
 	t.Run(o.Name, func(t *testing.T) {
 		t.Helper()
+		o.reported = true
 		// The sentence comes first: JUnit shows a failure's output from its start.
 		t.Log(o.Message)
-		outcomeAttrs(t, &o)
+		outcomeAttrs(t, o)
 		switch {
 		case strictness.fails(&o):
 			t.Fail()
@@ -331,6 +334,7 @@ func conclude(t *testing.T, out *output, res *Result, outcomes []Outcome) {
 	t.Helper()
 	res.Outcomes = outcomes
 	t.Log(summarize(outcomes))
+	sayWhatWasLeftOut(t, res)
 	sumUpRun(t, out, res, table(res))
 }
 

@@ -112,7 +112,7 @@ func runSubjectWithin(t *testing.T, timeout time.Duration, name string, env ...s
 // runSubjectWith runs a subject with flags of its own.
 func runSubjectWith(t *testing.T, flags []string, name string, env ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append(flags, "-test.run=^TestSubject$", "-test.v")...)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"-test.run=^TestSubject$", "-test.v"}, flags...)...)
 	cmd.Env = append(append(os.Environ(), "LLMPERF_SUBJECT="+name), env...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError

@@ -73,7 +73,7 @@ func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Res
 			if testing.Short() && s.Short != 0 {
 				s, checks = shorten(s, checks, s.Short)
 			}
-			return plan(s, checks, time.Time{})
+			return plan(stoppedByFailFast(s), checks, time.Time{})
 		},
 		prepare: func(m *measurement) { m.judgeBy(checks, newJudge(m.scenario, plannedSteps(m.scenario.Profile))) },
 	})

@@ -3,7 +3,6 @@ package llmperf
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +52,7 @@ func prepareOutput(t *testing.T) *output {
 		return dir
 	}
 	dir := add("the test's artifact directory", t.ArtifactDir())
-	if f := flag.Lookup("test.artifacts"); f != nil && f.Value.String() == "true" {
+	if testFlag("artifacts") {
 		out.kept = dir
 	}
 	if named := os.Getenv("LLMPERF_OUT"); named != "" {
