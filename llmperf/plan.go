@@ -51,7 +51,7 @@ func refuse(s Scenario, checks []check, deadline time.Time) error {
 		return err
 	}
 	_, err := overdraft(s)
-	return errors.Join(err, checkDeadline(s, steps, deadline), checkRates(s, steps, checks), enough(s, steps, checks, s.ExpectedLatency))
+	return errors.Join(err, checkDeadline(s, deadline), checkRates(s, steps, checks), enough(s, steps, checks, s.ExpectedLatency))
 }
 
 // An asker is a target that says what it asks.
@@ -135,12 +135,23 @@ func checkScopes(steps []Load, checks []check) error {
 	return errors.Join(errs...)
 }
 
-// checkDeadline refuses a run that cannot end before the test's deadline.
-func checkDeadline(s Scenario, steps []Load, deadline time.Time) error {
-	total := max(0, s.Warmup)
-	for _, l := range steps {
-		total += l.Hold
+// leastTime is how long a run's load is on at least, as far as is known before it.
+func leastTime(s Scenario) time.Duration {
+	least := max(0, s.Warmup)
+	switch p := s.Profile.(type) {
+	case planner:
+		for _, l := range p.plan() {
+			least += l.Hold
+		}
+	case *prober:
+		least += time.Duration(p.doublings()) * (p.Settle + p.Looks[0])
 	}
+	return least
+}
+
+// checkDeadline refuses a run that cannot end before the test's deadline.
+func checkDeadline(s Scenario, deadline time.Time) error {
+	total := leastTime(s)
 	if deadline.IsZero() || time.Until(deadline) > total+deadlineMargin {
 		return nil
 	}

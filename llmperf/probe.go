@@ -75,16 +75,18 @@ func (c check) checkSearch() error {
 	return nil
 }
 
+// doublings is how many probes it takes to come to the ceiling.
+func (p *prober) doublings() float64 { return 1 + math.Ceil(math.Log2(p.ceiling()/p.start())) }
+
 // checkDeadline refuses a search that cannot come to its ceiling before the test's
 // deadline, however soon its probes are decided.
 func (p *prober) checkDeadline(s Scenario, deadline time.Time) error {
-	probes := 1 + math.Ceil(math.Log2(p.ceiling()/p.start()))
-	least := max(0, s.Warmup) + time.Duration(probes)*(p.Settle+p.Looks[0])
+	least := leastTime(s)
 	if deadline.IsZero() || time.Until(deadline) > least+deadlineMargin {
 		return nil
 	}
 	closer := math.Ceil(math.Log2(1 / p.Precision))
-	most := max(0, s.Warmup) + time.Duration(probes+closer)*(p.Settle+p.Looks[len(p.Looks)-1])
+	most := max(0, s.Warmup) + time.Duration(p.doublings()+closer)*(p.Settle+p.Looks[len(p.Looks)-1])
 	return fmt.Errorf("to come to its ceiling the search takes at least %v with its warm-up, and the test's deadline is in %v: run go test with -timeout %v, which is enough for probes that are hard to decide",
 		least, time.Until(deadline).Round(time.Second), (most+s.Timeout+2*deadlineMargin).Round(time.Minute)+time.Minute)
 }

@@ -70,6 +70,7 @@ func needRealTime(t *testing.T, what, instead string) {
 	if bubble.Inside() {
 		t.Fatalf("llmperf: %s needs real time and cannot run in a testing/synctest bubble: use %s", what, instead)
 	}
+	refuseParallel(t, what)
 }
 
 // deadlineOf is the test's deadline, or zero if it has none.
@@ -87,6 +88,7 @@ func deadlineOf(t *testing.T) time.Time {
 // verdicts on it.
 func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tell func(*Step) []Outcome) *Result {
 	t.Helper()
+	defer alone(t, leastTime(s))()
 	ctx, cancel := t.Context(), func() {}
 	if deadline, limited := t.Deadline(); limited {
 		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-deadlineMargin), errors.New("the test's deadline is near: give go test a longer -timeout"))
