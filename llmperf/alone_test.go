@@ -162,5 +162,6 @@ func TestAFolderThatCannotBeLockedIsNoReasonNotToRun(t *testing.T) {
 	out := runSubject(t, "a load", "TMPDIR="+dir, "LLMPERF_LOCK=")
 	assert.Contains(t, out, "this load cannot wait for those of other processes: ")
 	assert.Contains(t, out, "is no folder of this user's", "others may have put it there")
+	assert.Contains(t, out, "go test may answer the next time with this result, from its cache")
 	assert.Contains(t, out, "--- PASS: TestSubject ")
 }

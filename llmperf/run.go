@@ -88,6 +88,7 @@ func deadlineOf(t *testing.T) time.Time {
 // verdicts on it.
 func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tell func(*Step) []Outcome) *Result {
 	t.Helper()
+	neverCached(t)
 	defer alone(t, leastTime(s))()
 	ctx, cancel := t.Context(), func() {}
 	if deadline, limited := t.Deadline(); limited {
