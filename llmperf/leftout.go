@@ -35,7 +35,7 @@ func sayWhatWasLeftOut(t *testing.T, r *Result) {
 		if o.reported {
 			continue
 		}
-		if left++; r.scenario.Strictness.fails(o.Verdict) {
+		if left++; r.scenario.Strictness.fails(o) {
 			failed = append(failed, fmt.Sprintf("%s (%s)", o.path(), o.Verdict))
 		}
 	}

@@ -324,7 +324,7 @@ func reportOutcome(t *testing.T, o *Outcome, strictness Strictness) {
 		t.Log(o.Message)
 		outcomeAttrs(t, o)
 		switch {
-		case strictness.fails(&o):
+		case strictness.fails(o):
 			t.Fail()
 		case o.Verdict == Inconclusive && strictness == SkipInconclusive, o.Verdict == NotRun:
 			t.SkipNow()
