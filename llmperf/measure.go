@@ -37,9 +37,9 @@ const (
 	drainTick        = 20 * time.Millisecond  // the same while only the last requests are awaited
 	progressEvery    = 5 * time.Second
 	momentEvery      = time.Second
-	hopelessAfter    = 3  // failed requests of every user, without a success by any, that end a run; …
-	hopelessArrivals = 30 // … of an open loop, in all
-	leaveLimit       = 10 * time.Second
+	hopelessAfter    = 3               // failed requests of every user, without a success by any, that end a run; …
+	hopelessArrivals = 30              // … of an open loop, in all
+	leaveLimit       = 5 * time.Second // for targets to return once the run is over; well within deadlineMargin
 )
 
 // An event tells a run's reporter what happened: one field is set.
@@ -290,6 +290,9 @@ func (m *measurement) drain(ctx context.Context) {
 		}
 		m.collect()
 		m.tell(false)
+		if m.aborted == "" && m.stopped() {
+			limit = m.clock.Now() + time.Second
+		}
 	}
 }
 

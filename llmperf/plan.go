@@ -155,9 +155,20 @@ func checkDeadline(s Scenario, deadline time.Time) error {
 	if deadline.IsZero() || time.Until(deadline) > total+deadlineMargin {
 		return nil
 	}
-	need := (total + s.Timeout + 2*deadlineMargin).Round(time.Minute) + time.Minute
+	need := (usedUp() + total + s.Timeout + 2*deadlineMargin).Round(time.Minute) + time.Minute
 	return fmt.Errorf("the profile takes %v with its warm-up, and the test's deadline is in %v: run go test with -timeout %v, or shorten the profile",
 		total, time.Until(deadline).Round(time.Second), need)
+}
+
+// began is when the process did: go test's -timeout counts from then on.
+var began = time.Now()
+
+// usedUp is how much of go test's -timeout the tests before have taken.
+func usedUp() time.Duration {
+	if bubble.Inside() {
+		return 0
+	}
+	return time.Since(began)
 }
 
 // plannedSteps is how many steps a profile has. Of one that decides as it goes

@@ -88,7 +88,7 @@ func (p *prober) checkDeadline(s Scenario, deadline time.Time) error {
 	closer := math.Ceil(math.Log2(1 / p.Precision))
 	most := max(0, s.Warmup) + time.Duration(p.doublings()+closer)*(p.Settle+p.Looks[len(p.Looks)-1])
 	return fmt.Errorf("to come to its ceiling the search takes at least %v with its warm-up, and the test's deadline is in %v: run go test with -timeout %v, which is enough for probes that are hard to decide",
-		least, time.Until(deadline).Round(time.Second), (most+s.Timeout+2*deadlineMargin).Round(time.Minute)+time.Minute)
+		least, time.Until(deadline).Round(time.Second), (usedUp()+most+s.Timeout+2*deadlineMargin).Round(time.Minute)+time.Minute)
 }
 
 // enough says which SLOs could not be proved at any load that matters: the one

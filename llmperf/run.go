@@ -36,7 +36,8 @@ const deadlineMargin = 10 * time.Second
 // skipped.
 //
 // A scenario or SLO that cannot work fails the test before any load. A run that
-// is aborted fails the test too, after reporting what was measured.
+// is aborted fails the test too, after reporting what was measured: as by SIGINT,
+// which Ctrl-C sends, by SIGTERM, and ten seconds before the test's deadline.
 func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 	t.Helper()
 	needRealTime(t, "Run", "llmperf.Simulate, or llmperf.Measure and Result.Check inside the bubble")
@@ -95,6 +96,8 @@ func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tel
 		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-deadlineMargin), errors.New("the test's deadline is near: give go test a longer -timeout"))
 	}
 	defer cancel()
+	ctx, restore := untilInterrupted(ctx)
+	defer restore()
 
 	events := make(chan event, 4096) // more than the steps of any run; progress is dropped rather than waited for
 	results := make(chan *Result, 1)

@@ -109,11 +109,15 @@ type task struct {
 // It does not return if there was none to report.
 func simulate(t *testing.T, setup func(t *testing.T) Scenario, out *output, of task) *simulation {
 	t.Helper()
+	ctx, restore := untilInterrupted(context.Background())
+	defer restore()
 	begin := time.Now()
-	sim := simulateOnce(t, setup, out.samples, of)
-	if os.Getenv("LLMPERF_TWICE") != "" && sim.stuck == nil {
-		again := simulateOnce(t, setup, nil, of)
-		if diff := firstDifference(sim.log, again.log); diff != "" {
+	sim := simulateOnce(ctx, t, setup, out.samples, of)
+	if os.Getenv("LLMPERF_TWICE") != "" && sim.stuck == nil && ctx.Err() == nil {
+		again := simulateOnce(ctx, t, setup, nil, of)
+		if ctx.Err() != nil {
+			t.Errorf("llmperf: the second of two simulations was %v", context.Cause(ctx))
+		} else if diff := firstDifference(sim.log, again.log); diff != "" {
 			t.Errorf("two runs of the same seed differ, first in %s; something in the service decides by chance or by which goroutine comes first", diff)
 		}
 	}
@@ -143,7 +147,7 @@ type simulation struct {
 	log     []record.Sample
 }
 
-func simulateOnce(t *testing.T, setup func(t *testing.T) Scenario, samples *samplesFile, of task) *simulation {
+func simulateOnce(ctx context.Context, t *testing.T, setup func(t *testing.T) Scenario, samples *samplesFile, of task) *simulation {
 	t.Helper()
 	sim := new(simulation)
 	deadline, limited := t.Deadline()
@@ -151,6 +155,9 @@ func simulateOnce(t *testing.T, setup func(t *testing.T) Scenario, samples *samp
 	err := bubble.Run(t, bubble.Options{Tick: func() {
 		sim.mu.Lock()
 		defer sim.mu.Unlock()
+		if sim.m != nil && ctx.Err() != nil {
+			sim.m.interrupt("%v", context.Cause(ctx))
+		}
 		if limited && sim.m != nil && time.Until(deadline) < deadlineMargin {
 			sim.m.interrupt("the test's deadline is near: give go test a longer -timeout")
 		}
