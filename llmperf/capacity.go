@@ -84,10 +84,12 @@ func FindCapacity(t *testing.T, s Scenario, search Search, slos ...SLO) *Capacit
 	out := prepareOutput(t)
 	logOpening(t, s)
 	p := s.Profile.(*prober)
-	res := live(t, s, out, p.steer, func(step *Step) []Outcome {
+	res := live(t, s, out, p.steer, func(step *Step) {
 		t.Helper()
 		p.reportProbe(t, step)
-		return nil // probes that fail are what the search looks for
+	}, func(r *Result) {
+		out.keep(t, "result.json", r)
+		out.keep(t, capacityName, p.capacity(r))
 	})
 	return p.conclude(t, out, res)
 }

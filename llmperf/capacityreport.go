@@ -8,6 +8,9 @@ import (
 	"text/tabwriter"
 )
 
+// capacityName is the file that a search writes beside those of any run.
+const capacityName = "capacity.json"
+
 // reportProbe makes the subtest of a probe. A probe that fails its SLOs is what a
 // search looks for, and no failure.
 func (p *prober) reportProbe(t *testing.T, s *Step) {
@@ -60,7 +63,7 @@ func (p *prober) conclude(t *testing.T, out *output, res *Result) *Capacity {
 		attr(t, "capacity_"+a.key, a.value)
 	}
 	data, err := asJSON(c)
-	out.save(t, "capacity", "capacity.json", data, err)
+	out.save(t, "capacity", capacityName, data, err)
 	sumUpRun(t, out, res, p.table(c)+table(res))
 	return c
 }

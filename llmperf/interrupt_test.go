@@ -146,7 +146,7 @@ func TestASignalEndsARunWithAReport(t *testing.T) {
 			assert.Less(t, time.Since(sent), 90*time.Second, "nobody waited for the request that hangs, which has two minutes")
 			assert.Contains(t, out, "the run was aborted: interrupted by "+tt.name+"\n")
 			assert.Contains(t, out, "--- FAIL: TestSubject ")
-			assert.Contains(t, out, "    --- PASS: TestSubject/users=1", "what was measured is reported")
+			assert.Contains(t, out, "    --- PASS: TestSubject/users=", "what was measured is reported")
 			data, err := os.ReadFile(filepath.Join(dir, "TestSubject", "result.json"))
 			require.NoError(t, err)
 			var res llmperf.Result

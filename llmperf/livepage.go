@@ -85,13 +85,9 @@ func pageAddress(asked string) (string, error) {
 
 // A follower shows a run on a live page.
 type follower struct {
-	page     *report.Live
-	name     string
-	m        *measurement
-	steps    []*stepRun // complete
-	timeline []Window
-	outcomes []Outcome
-	begun    bool
+	page  *report.Live
+	name  string
+	begun bool
 
 	// models are those of steps. Whoever makes a model of the run has them to
 	// itself, since the page makes one after the other.
@@ -106,38 +102,38 @@ func follow(t *testing.T, m *measurement) *follower {
 		return nil
 	}
 	m.watched = true
-	return &follower{page: page, name: t.Name(), m: m, models: []report.Step{}}
+	return &follower{page: page, name: t.Name(), models: []report.Step{}}
 }
 
-// tell shows what happened, with the verdicts that a step brought.
-func (f *follower) tell(e event, outcomes []Outcome) {
-	switch {
-	case f == nil:
-	case e.progress != nil:
-		f.timeline = append(f.timeline, e.progress.Window)
-		f.page.Extend(timelineOf([]Window{e.progress.Window}))
-	case e.step != nil:
-		f.steps, f.outcomes = append(f.steps, e.step), append(f.outcomes, outcomes...)
-		f.show()
-	case e.moment != nil:
-		if !f.begun { // whatever the page has shown before
-			f.begun = true
-			f.show()
-		}
-		f.page.Tell(e.moment.inWords(f.name))
+// tell says where the run is. The first time, the result it starts with takes the
+// place of what the page has shown before.
+func (f *follower) tell(now *moment, start func() *Result) {
+	if !f.begun {
+		f.begun = true
+		f.show(start())
+	}
+	f.page.Tell(now.inWords(f.name))
+}
+
+// extend shows one more window.
+func (f *follower) extend(w Window) {
+	if f != nil {
+		f.page.Extend(timelineOf([]Window{w}))
 	}
 }
 
-// show shows the report of what is complete.
-func (f *follower) show() {
-	steps, timeline, outcomes := slices.Clip(f.steps), slices.Clip(f.timeline), slices.Clip(f.outcomes)
+// show shows the result of the steps that are complete.
+func (f *follower) show(r *Result) {
+	if f == nil {
+		return
+	}
+	so := *r
+	so.running, so.Aborted, so.NotRun = true, "", nil
 	f.page.Show(func() *report.Model {
-		r := f.m.partial(steps, timeline)
-		r.Name, r.Outcomes, r.NotRun, r.running = f.name, outcomes, nil, true
-		for i := len(f.models); i < len(r.Steps); i++ {
-			f.models = append(f.models, stepOf(&r.Steps[i], r.scenario.Confidence))
+		for i := len(f.models); i < len(so.Steps); i++ {
+			f.models = append(f.models, stepOf(&so.Steps[i], so.scenario.Confidence))
 		}
-		return r.modelOf(slices.Clone(f.models))
+		return so.modelOf(slices.Clone(f.models))
 	})
 }
 
@@ -148,17 +144,4 @@ func (f *follower) end(r *Result) {
 	}
 	f.page.Show(r.model)
 	f.page.Tell(report.Moment{Name: f.name, State: "over", Now: "The run is over.", Done: 1})
-}
-
-// partial is the result of complete steps. It may be called from any goroutine once
-// the run has begun.
-func (m *measurement) partial(steps []*stepRun, timeline []Window) *Result {
-	part := newMeasurement(m.scenario, nil)
-	part.clock, part.steps, part.timeline = m.clock, steps, timeline
-	for _, step := range steps {
-		for i := range step.bucket.samples {
-			part.spent.add(&step.bucket.samples[i])
-		}
-	}
-	return part.result(0)
 }

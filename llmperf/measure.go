@@ -84,12 +84,12 @@ type measurement struct {
 	viewer   *viewer
 	timeline []Window
 	nextView time.Duration
+	counts   struct{ requests, failed int }
+	aborted  string
+	brief    bool // its result is one of many, of a run that goes on
 
 	watched    bool // by a live page
 	nextMoment time.Duration
-
-	counts  struct{ requests, failed int }
-	aborted string
 
 	gate   *gate // what users ask before they send; nil without a budget
 	spent  Spending
@@ -517,14 +517,14 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 	if m.warmup != nil {
 		res.Warmup = m.warmupStep().Stats
 	}
-	total := newBucket(0, 0, 0, len(parts(m.scenario.Target)))
 	for _, step := range m.steps {
 		res.Steps = append(res.Steps, step.Step)
-		total.merge(step.bucket)
 	}
-	sum := Step{}
-	m.sumUp(&sum, total)
-	res.Total, res.Targets = sum.Stats, sum.Targets
+	if m.brief {
+		res.Total = briefTotal(res.Steps)
+	} else {
+		res.Total, res.Targets = m.total()
+	}
 	res.Saturation = locateSaturation(res.Steps, m.scenario)
 	res.Growth, res.Plateau = growthOf(res.Steps, m.scenario), throughputPlateau(res.Steps)
 	res.Health = healthOf(res, m.scenario.Confidence)
@@ -533,6 +533,16 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 		res.Warnings = append([]string{note}, res.Warnings...)
 	}
 	return res
+}
+
+// total sums all steps up, with all of their requests.
+func (m *measurement) total() (Stats, []TargetStats) {
+	all, sum := newBucket(0, 0, 0, len(parts(m.scenario.Target))), Step{}
+	for _, step := range m.steps {
+		all.merge(step.bucket)
+	}
+	m.sumUp(&sum, all)
+	return sum.Stats, sum.Targets
 }
 
 // warmupStep is what the warm-up saw, as a step.

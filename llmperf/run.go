@@ -53,11 +53,12 @@ func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 	logOpening(t, s)
 	j := newJudge(s, plannedSteps(s.Profile))
 	var outcomes []Outcome
-	res := live(t, s, out, func(m *measurement) { m.judgeBy(checks, j) }, func(step *Step) []Outcome {
+	res := live(t, s, out, func(m *measurement) { m.judgeBy(checks, j) }, func(step *Step) {
 		t.Helper()
-		of := reportStep(t, step, checks, j, s.Strictness)
-		outcomes = append(outcomes, of...)
-		return of
+		outcomes = append(outcomes, reportStep(t, step, checks, j, s.Strictness)...)
+	}, func(r *Result) {
+		r.Outcomes = outcomes
+		out.keep(t, "result.json", r)
 	})
 	outcomes = append(outcomes, reportNotRun(t, res, checks)...)
 	conclude(t, out, res, append(outcomes, reportRun(t, res, checks, j)...))
@@ -84,10 +85,11 @@ func deadlineOf(t *testing.T) time.Time {
 }
 
 // live runs a scenario that was found to work in real time, with its progress in
+// live runs a scenario that was found to work in real time, with its progress in
 // the test's output and on a live page. Prepare readies the measurement; tell is
-// called for each step that is complete, while the load goes on, and returns the
-// verdicts on it.
-func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tell func(*Step) []Outcome) *Result {
+// called for each step that is complete, while the load goes on, and then keep
+// with the result so far.
+func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tell func(*Step), keep func(*Result)) *Result {
 	t.Helper()
 	neverCached(t)
 	defer alone(t, leastTime(s))()
@@ -119,15 +121,23 @@ func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tel
 		results <- m.run(ctx)
 	}()
 
+	var steps []*stepRun
+	var timeline []Window
 	for e := range events {
-		var outcomes []Outcome
 		switch {
+		case e.moment != nil:
+			out.page.tell(e.moment, func() *Result { return soFar(t, s, m.clock, nil, nil) })
 		case e.progress != nil:
+			timeline = append(timeline, e.progress.Window)
 			fmt.Fprintln(t.Output(), e.progress.line(s))
+			out.page.extend(e.progress.Window)
 		case e.step != nil:
-			outcomes = tell(&e.step.Step)
+			tell(&e.step.Step)
+			steps = append(steps, e.step)
+			r := soFar(t, s, m.clock, steps, timeline)
+			keep(r)
+			out.page.show(r)
 		}
-		out.page.tell(e, outcomes)
 	}
 	return <-results
 }

@@ -220,8 +220,9 @@ func (sim *simulation) giveUp(t *testing.T) {
 	if sim.m == nil || len(sim.steps) == 0 {
 		t.Fatalf("llmperf: the simulation cannot go on: %v", sim.stuck)
 	}
-	sim.result = sim.m.partial(sim.steps, nil)
-	sim.result.Aborted = fmt.Sprintf("the simulation cannot go on: %v", sim.stuck)
+	stopped := unfinished(sim.m.scenario, sim.m.clock, sim.steps)
+	stopped.abort("the simulation cannot go on: %v", sim.stuck)
+	sim.result = stopped.result(sim.steps[len(sim.steps)-1].Until)
 	sim.result.Virtual = true
 }
 

@@ -36,7 +36,8 @@ type output struct {
 
 // prepareOutput makes the folders for a run's files, so that it is not lost for
 // want of them: one of the test's name in its artifact directory, and one in the
-// folder that LLMPERF_OUT names.
+// folder that LLMPERF_OUT names. Files of an earlier run go, so that none is taken
+// for one of this run, should it be killed.
 func prepareOutput(t *testing.T) *output {
 	t.Helper()
 	out := new(output)
@@ -49,6 +50,10 @@ func prepareOutput(t *testing.T) *output {
 			t.Fatalf("llmperf: %s: %v", of, err)
 		}
 		out.folders = append(out.folders, dir)
+		for _, a := range artifacts {
+			os.Remove(filepath.Join(dir, a.name))
+		}
+		os.Remove(filepath.Join(dir, capacityName))
 		return dir
 	}
 	dir := add("the test's artifact directory", t.ArtifactDir())
@@ -93,6 +98,21 @@ func (o *output) write(t *testing.T, r *Result) {
 	for _, a := range artifacts {
 		data, err := a.render(r)
 		o.save(t, a.attr, a.name, data, err)
+	}
+}
+
+// keep writes what is known of a run while it goes on, for the case that it does not
+// come to its end, when the file is written again.
+func (o *output) keep(t *testing.T, name string, v any) {
+	t.Helper()
+	data, err := asJSON(v)
+	for _, dir := range o.folders {
+		if err == nil {
+			err = writeWhole(filepath.Join(dir, name), data)
+		}
+	}
+	if err != nil {
+		t.Logf("llmperf: %s, while the run goes on: %v", name, err)
 	}
 }
 
