@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime/debug"
 	"strings"
 )
 
@@ -56,23 +55,16 @@ func Custom(name string, f func(Step) Outcome) SLO {
 	return c
 }
 
-// judgedBy is what f makes of a step. It is called on a goroutine of its own:
-// t.FailNow and the functions of package require end the one they are called on.
+// judgedBy is what f makes of a step.
 func judgedBy(f func(Step) Outcome, s Step) (o Outcome, err error) {
-	err = errors.New("its function ended its goroutine, as t.FailNow and require do: return an Outcome whose Verdict is Fail instead")
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		defer func() {
-			if r := recover(); r != nil {
-				err = fmt.Errorf("its function panicked: %v, %s", r, panicPlace(debug.Stack()))
-			}
-		}()
-		o = f(s)
-		err = o.validate()
-	}()
-	<-over
-	return o, err
+	switch wrong := try(func() { o = f(s) }); {
+	case wrong == nil:
+		return o, o.validate()
+	case wrong.stack == "":
+		return o, fmt.Errorf("its function %w: return an Outcome whose Verdict is Fail instead", wrong)
+	default:
+		return o, fmt.Errorf("its function %w", wrong)
+	}
 }
 
 // validate says what is wrong with an outcome of a user's own.

@@ -217,7 +217,7 @@ func takePushed(p pusher, body bodyReader) error {
 	err := p.Push(func(b []byte) (err error) {
 		defer func() {
 			if r := recover(); r != nil {
-				err = panicked(r)
+				err = failf(FailTarget, "the target %w", panicked(r))
 			}
 			wrong = err
 		}()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -69,6 +68,7 @@ type measurement struct {
 	samples *samplesFile // nil if it was not asked for
 
 	interrupted atomic.Pointer[string] // why the run is to end, as soon as it can
+	first       atomic.Pointer[fault]  // the first panic of the target, an observer or the like; nil for none
 	blind       bool                   // an observer did not return: none is called any more
 
 	clock  load.Clock
@@ -156,8 +156,9 @@ func (m *measurement) run(ctx context.Context) *Result {
 func (m *measurement) runSteps(ctx context.Context) time.Duration {
 	begin, before := time.Duration(0), Load{}
 	for !m.stopped() {
-		next, ok := m.scenario.Profile.Next(m.done())
-		if !ok {
+		next, ok, done := Load{}, false, m.done()
+		if !m.guard("the profile", func() { next, ok = m.scenario.Profile.Next(done) }) || !ok {
+			m.stopped()
 			return begin
 		}
 		err := next.validateAfter(before)
@@ -338,6 +339,7 @@ func (m *measurement) newSender(r *record.Recorder) func(context.Context, load.R
 			err = ctx.Err()
 		}
 		if err != nil {
+			m.keepStack(err)
 			c.sample.Class, c.sample.Status = classify(ctx, err, c.sample.FirstByte > 0)
 			c.sample.Detail = describe(redact(err))
 		}
@@ -350,27 +352,10 @@ func (m *measurement) newSender(r *record.Recorder) func(context.Context, load.R
 func send(ctx context.Context, t Target, c *Call) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = panicked(r)
+			err = failf(FailTarget, "the target %w", panicked(r))
 		}
 	}()
 	return t.Send(ctx, c)
-}
-
-// panicked is the failure of a request whose target panicked with r; it is
-// called while the panic unwinds.
-func panicked(r any) error {
-	return failf(FailTarget, "the target panicked: %v, %s", r, panicPlace(debug.Stack()))
-}
-
-// panicPlace finds the file and line of the function that panicked.
-func panicPlace(stack []byte) string {
-	_, after, _ := strings.Cut(string(stack), "panic(")
-	lines := strings.Split(after, "\n")
-	if len(lines) < 4 {
-		return "at an unknown place"
-	}
-	place, _, _ := strings.Cut(strings.TrimSpace(lines[3]), " ")
-	return "at " + place
 }
 
 // collect takes in what the users have published.
@@ -506,7 +491,7 @@ func (m *measurement) tell(all bool) {
 // result sums the run up.
 func (m *measurement) result(elapsed time.Duration) *Result {
 	res := &Result{
-		Schema: SchemaVersion, Target: fmt.Sprint(nameOf(m.scenario.Target)), Seed: m.scenario.Seed,
+		Schema: SchemaVersion, Target: m.targetName(), Seed: m.scenario.Seed,
 		Started: m.clock.Start().UTC().Round(0), Aborted: m.aborted, Elapsed: max(elapsed, m.clock.Now()),
 		Timeline: m.timeline, scenario: m.scenario, Stopped: m.stop, NotRun: m.notRun(), Spent: m.spent, Short: m.scenario.short,
 	}
@@ -532,6 +517,9 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 	if note, _ := overdraft(m.scenario); note != "" {
 		res.Warnings = append([]string{note}, res.Warnings...)
 	}
+	if stack := m.firstStack(); stack != "" {
+		res.Warnings = append(res.Warnings, stack)
+	}
 	return res
 }
 
@@ -550,6 +538,13 @@ func (m *measurement) warmupStep() *Step {
 	s := new(Step)
 	m.sumUp(s, m.warmup)
 	return s
+}
+
+// targetName is what the target calls itself, if it can.
+func (m *measurement) targetName() string {
+	name := "a target without a name"
+	m.guard("the target's String method", func() { name = nameOf(m.scenario.Target) })
+	return name
 }
 
 // nameOf describes a target for reports.

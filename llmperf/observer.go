@@ -1,7 +1,6 @@
 package llmperf
 
 import (
-	"runtime/debug"
 	"time"
 
 	"llmperf.dev/llmperf/internal/record"
@@ -76,30 +75,17 @@ func (m *measurement) sampleOf(s *record.Sample) Sample {
 	return out
 }
 
-// observe calls every observer's function of one kind, on a goroutine of its own:
-// t.FailNow and the functions of package require, which testers are used to call,
-// end the goroutine that they are called on. That, or a panic, aborts the run.
+// observe calls every observer's function of one kind. Once one has not returned,
+// none is called any more.
 func (m *measurement) observe(call func(Observer)) {
 	if m.blind || len(m.scenario.Observers) == 0 {
 		return
 	}
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		m.blind = true
-		defer func() {
-			if r := recover(); r != nil {
-				m.interrupt("an observer panicked: %v, %s", r, panicPlace(debug.Stack()))
-			} else if m.blind {
-				m.interrupt("an observer ended its goroutine, as t.FailNow and require do: use assert, or t.Error")
-			}
-		}()
+	m.blind = !m.guard("an observer", func() {
 		for _, o := range m.scenario.Observers {
 			call(o)
 		}
-		m.blind = false
-	}()
-	<-over
+	})
 }
 
 func (m *measurement) observeStart() {

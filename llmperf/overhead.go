@@ -114,21 +114,22 @@ func (m *measurement) callsIn(samples []record.Sample) []call {
 		return t.Sub(start)
 	}
 	var calls []call
-	for _, u := range m.scenario.Upstreams {
-		u.EachCall(start.Add(time.Duration(first)), func(origin, correlation string, arrived, firstToken, lastToken, ended time.Time) {
-			c := call{arrived: since(arrived), firstToken: since(firstToken), lastToken: since(lastToken), ended: since(ended)}
-			if int64(c.arrived) > last {
+	see := func(origin, correlation string, arrived, firstToken, lastToken, ended time.Time) {
+		c := call{arrived: since(arrived), firstToken: since(firstToken), lastToken: since(lastToken), ended: since(ended)}
+		if int64(c.arrived) > last {
+			return
+		}
+		user, number, run, ok := parseOrigin(origin)
+		if ok && correlation != "" {
+			if run != own {
 				return
 			}
-			user, number, run, ok := parseOrigin(origin)
-			if ok && correlation != "" {
-				if run != own {
-					return
-				}
-				c.correlation, c.user, c.number = correlation, user, number
-			}
-			calls = append(calls, c)
-		})
+			c.correlation, c.user, c.number = correlation, user, number
+		}
+		calls = append(calls, c)
+	}
+	for _, u := range m.scenario.Upstreams {
+		m.guard("an upstream", func() { u.EachCall(start.Add(time.Duration(first)), see) })
 	}
 	slices.SortStableFunc(calls, func(a, b call) int { return cmp.Compare(a.arrived, b.arrived) })
 	return calls
