@@ -57,12 +57,35 @@ func stepAttrs(t *testing.T, s *Step) {
 	if s.Recovery != nil {
 		attr(t, "recovery", s.Recovery)
 	}
+	generatorAttrs(t, s.Invalid, &s.Generator)
 	if s.Load.open() {
 		attr(t, "due_per_second", fmt.Sprintf("%.3f", s.Arrivals.Due))
 		attr(t, "sent_per_second", fmt.Sprintf("%.3f", s.Arrivals.Sent))
 		attr(t, "dispatch_delay_p99", s.Arrivals.Delay.P99)
 		attr(t, "service_latency_p95", s.Arrivals.Service.P95)
 		attr(t, "held", s.Arrivals.Held)
+	}
+}
+
+// generatorAttrs puts out how the generator of the load fared, where it was measured.
+func generatorAttrs(t *testing.T, invalid string, g *GeneratorStats) {
+	if invalid != "" {
+		attr(t, "invalid", invalid)
+	}
+	if n := g.failures(); n > 0 {
+		attr(t, "generator_failures", n)
+	}
+	if g.Lag.N == 0 {
+		return
+	}
+	attr(t, "generator_lag_p99", g.Lag.P99)
+	attr(t, "generator_lag_max", g.Lag.Max)
+	if g.Delay.N > 0 {
+		attr(t, "generator_dispatch_delay_p99", g.Delay.P99)
+	}
+	if g.CPU > 0 {
+		attr(t, "generator_cpu", fmt.Sprintf("%.3f", g.CPU))
+		attr(t, "generator_cores", g.Cores)
 	}
 }
 
@@ -113,6 +136,10 @@ func runAttrs(t *testing.T, r *Result) {
 		attr(t, "digest", r.Digest)
 	}
 	statsAttrs(t, &r.Total)
+	generatorAttrs(t, "", &r.Generator)
+	if bad := len(r.Steps) - len(validSteps(r.Steps)); bad > 0 {
+		attr(t, "steps_invalid", bad)
+	}
 	attr(t, "saturation", r.saturationText())
 	attr(t, "growth", r.Growth)
 	if r.Plateau > 0 {

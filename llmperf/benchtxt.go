@@ -33,6 +33,8 @@ const (
 // The first number is the requests sent, and ns/op the mean latency of those that
 // succeeded. Configuration is what two runs must have in common to be compared; of
 // a loopback address the port is left out, and in virtual time so is the machine.
+//
+// Of a step that is invalid there is a comment only.
 func (r *Result) benchText() ([]byte, error) {
 	var text bytes.Buffer
 	kept := "real"
@@ -51,6 +53,10 @@ func (r *Result) benchText() ([]byte, error) {
 	}
 	for i := range r.Steps {
 		s := &r.Steps[i]
+		if s.Invalid != "" { // a line of no benchmark, which benchstat leaves out
+			fmt.Fprintf(&text, "# %s is invalid: %s\n", benchName(r.Name, s.Name), oneLine(s.Invalid))
+			continue
+		}
 		for _, part := range s.parts() {
 			fmt.Fprintf(&text, "%s\t%8d", benchName(r.Name, s.Name), part.Requests)
 			for _, c := range benchColumns {

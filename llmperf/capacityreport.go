@@ -36,6 +36,8 @@ func (t trial) found(v Verdict) string {
 		said = "the SLOs don't hold"
 	}
 	switch {
+	case v == Invalid:
+		return "the generator was the bottleneck"
 	case t.looks == 0:
 		return "cut short before it was looked at"
 	case v == Inconclusive:

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"llmperf.dev/llmperf/internal/generator"
 	"llmperf.dev/llmperf/internal/wire"
 )
 
@@ -196,7 +197,7 @@ func (n *connection) watch(req *http.Request) *http.Request {
 // explain gives err its class if no more is known of it than that there was no
 // connection.
 func (n *connection) explain(err error) error {
-	if !n.asked.Load() || n.got.Load() || isTLS(err) || isBroken(err) || isTimeout(err) || errors.Is(err, context.Canceled) {
+	if !n.asked.Load() || n.got.Load() || isTLS(err) || isBroken(err) || isTimeout(err) || errors.Is(err, context.Canceled) || generator.LackOf(err) != generator.None {
 		return err
 	}
 	return failf(FailConnect, "no connection was made: %w", err)
@@ -237,6 +238,9 @@ func broken(err error) error {
 	var outer *url.Error
 	if errors.As(err, &outer) {
 		err = outer.Err
+	}
+	if generator.LackOf(err) != generator.None {
+		return err
 	}
 	switch text := err.Error(); {
 	case strings.Contains(text, "malformed HTTP"):

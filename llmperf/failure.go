@@ -1,6 +1,7 @@
 package llmperf
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"llmperf.dev/llmperf/internal/generator"
 	"llmperf.dev/llmperf/internal/record"
 )
 
@@ -36,12 +38,19 @@ const (
 	// FailNotSent counts requests of an open loop that were held back by
 	// Scenario.MaxInFlight for all of their timeout. Targets don't return it.
 	FailNotSent FailureClass = "not_sent"
+	// FailGenerator counts requests that this machine could not send, or whose
+	// answers it could not take: no more files, local ports or memory for sockets, or
+	// no permission to connect. They say nothing of the service: they are in
+	// [Stats].GeneratorFailures, neither among Requests nor among Failed, and make
+	// their step [Invalid].
+	FailGenerator FailureClass = "generator"
 )
 
 var recordClasses = map[FailureClass]record.Class{
 	FailConnect: record.Connect, FailTLS: record.TLS, FailTimeout: record.Timeout, FailReset: record.Reset,
 	FailStatus: record.Status, FailTruncated: record.Truncated, FailMalformed: record.Malformed, FailInBand: record.InBand,
 	FailEmpty: record.Empty, FailTarget: record.Target, FailNotSent: record.NotSent, FailUnfinished: record.Unfinished,
+	FailGenerator: record.Generator,
 }
 
 // A Failure is an error that says under which class a request is to be
@@ -73,7 +82,7 @@ func failf(class FailureClass, format string, args ...any) *Failure {
 }
 
 // classify finds the class of a target's error, and the HTTP status where that
-// is the class. ctx is the request's; began says that its response had begun.
+// is the class, or what this machine lacked. ctx is the request's; began says that its response had begun.
 func classify(ctx context.Context, err error, began bool) (class record.Class, status int16) {
 	var failure *Failure
 	switch {
@@ -84,10 +93,16 @@ func classify(ctx context.Context, err error, began bool) (class record.Class, s
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return record.Timeout, 0
 	case errors.As(err, &failure):
-		if class, ok := recordClasses[failure.Class]; ok {
-			return class, int16(failure.Status)
+		class, ok := recordClasses[failure.Class]
+		switch {
+		case !ok:
+			return record.Target, 0
+		case class == record.Generator:
+			return class, int16(cmp.Or(generator.LackOf(err), generator.Other))
 		}
-		return record.Target, 0
+		return class, int16(failure.Status)
+	case generator.LackOf(err) != generator.None:
+		return record.Generator, int16(generator.LackOf(err))
 	case isTLS(err):
 		return record.TLS, 0
 	case isConnect(err):

@@ -105,6 +105,11 @@ func GoodputAbove(perSecond float64, limits ...RequestLimit) SLO {
 			}
 			return e
 		})
+		for _, l := range limits {
+			if f := s.figure(l.metric, l.limit); o.figure == 0 || f < o.figure {
+				o.figure = f
+			}
+		}
 		if s.Requests > 0 {
 			o.more(missed(s, limits))
 		}

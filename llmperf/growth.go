@@ -27,6 +27,7 @@ var growthOrder = []Growth{Flat, Decelerating, Linear, Accelerating, Shedding}
 
 // growthOf classifies the growth over steps.
 func growthOf(steps []Step, s Scenario) Growth {
+	steps = withBaseline(steps)
 	if len(steps) == 0 {
 		return Unclear
 	}
@@ -46,7 +47,7 @@ const stepsForGrowth = 4
 // while latency stays flat. It is judged over all steps in scope, of which it
 // takes four; where one step alone decides, it is inconclusive.
 func GrowthAtMost(most Growth) SLO {
-	c := check{name: "growth", want: fmt.Sprintf("growth at most %s", most), metrics: []Metric{Latency}}
+	c := check{name: "growth", want: fmt.Sprintf("growth at most %s", most), metrics: []Metric{Latency}, compares: true}
 	limit := slices.Index(growthOrder, most)
 	if limit < 0 || most == Shedding {
 		c.err = fmt.Errorf("GrowthAtMost(%q): want Flat, Decelerating, Linear or Accelerating", string(most))
@@ -98,7 +99,7 @@ func oneLoad(steps []Step) bool {
 // throughputPlateau is the load from which on throughput levels off; 0 if it does
 // not.
 func throughputPlateau(steps []Step) float64 {
-	rising := slices.Clone(underTheirOwnLoad(steps))
+	rising := slices.Clone(underTheirOwnLoad(validSteps(steps)))
 	slices.SortStableFunc(rising, func(a, b Step) int { return cmp.Compare(a.Load.level(), b.Load.level()) })
 	var loads, throughput []float64
 	for _, s := range rising {

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"llmperf.dev/llmperf/internal/bubble"
+	"llmperf.dev/llmperf/internal/generator"
 	"llmperf.dev/llmperf/internal/load"
 	"llmperf.dev/llmperf/internal/record"
 )
@@ -71,6 +73,8 @@ type measurement struct {
 	first       atomic.Pointer[fault]  // the first panic of the target, an observer or the like; nil for none
 	blind       bool                   // an observer did not return: none is called any more
 
+	monitor *generator.Monitor // nil in virtual time
+
 	clock  load.Clock
 	crowd  *load.Crowd
 	warmup *bucket
@@ -85,6 +89,7 @@ type measurement struct {
 	timeline []Window
 	nextView time.Duration
 	counts   struct{ requests, failed int }
+	own      GeneratorStats // the failures of this machine, which are not among those
 	aborted  string
 	brief    bool // its result is one of many, of a run that goes on
 
@@ -126,6 +131,10 @@ func (m *measurement) run(ctx context.Context) *Result {
 	requests, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(errRunOver)
 	m.clock = load.StartClock()
+	if !bubble.Inside() {
+		m.monitor = generator.Start(m.clock.Start())
+		defer m.monitor.Stop()
+	}
 	m.crowd = load.NewCrowd(requests, m.clock, m.behaviour())
 	m.nextView = windowEvery
 	m.observeStart()
@@ -378,7 +387,6 @@ func (m *measurement) file(s *record.Sample) {
 	if m.keepLog {
 		m.log = append(m.log, *s)
 	}
-	m.counts.requests++
 	user := s.User
 	if s.Open {
 		user, m.open = 0, true
@@ -388,9 +396,15 @@ func (m *measurement) file(s *record.Sample) {
 		t = new(tally)
 		m.users[user] = t
 	}
-	if s.Class == record.OK {
+	switch s.Class {
+	case record.OK:
+		m.counts.requests++
 		t.failed = -1 << 30
-	} else {
+	case record.Generator:
+		m.own.lacked(s)
+		t.failed++
+	default:
+		m.counts.requests++
 		m.counts.failed++
 		t.failed++
 		t.last = s.Detail
@@ -419,7 +433,8 @@ func (m *measurement) file(s *record.Sample) {
 // every user has seen several fail; of an open loop, as many as several users
 // would.
 func (m *measurement) hopeless() bool {
-	if m.counts.requests == 0 || m.counts.failed < m.counts.requests || len(m.users) < m.crowd.Running() {
+	own := m.own.failures()
+	if m.counts.requests+own == 0 || m.counts.failed < m.counts.requests || len(m.users) < m.crowd.Running() {
 		return false
 	}
 	last, few := "", hopelessAfter
@@ -432,7 +447,14 @@ func (m *measurement) hopeless() bool {
 		}
 		last = max(last, t.last)
 	}
-	m.abort("all of the first %d requests failed: %s", m.counts.requests, last)
+	switch {
+	case own == 0:
+		m.abort("all of the first %d requests failed: %s", m.counts.requests, last)
+	case m.counts.requests == 0:
+		m.abort("the generator is the bottleneck: all of the first %d requests %s", own, m.own.lack())
+	default:
+		m.abort("all of the first %d requests failed, and %d more %s; of those sent, for example: %s", m.counts.requests, own, m.own.lack(), last)
+	}
 	return true
 }
 
@@ -484,7 +506,7 @@ func (m *measurement) tell(all bool) {
 		w := m.viewer.view(at, begin)
 		w.Users, w.Rate, w.InFlight = m.crowd.Present(at), m.rateAt(at), m.crowd.InFlight()
 		m.timeline = append(m.timeline, w)
-		m.report(event{progress: &progress{Window: w, requests: m.counts.requests, failed: m.counts.failed}})
+		m.report(event{progress: &progress{Window: w, requests: m.counts.requests, failed: m.counts.failed, own: m.own.failures()}})
 	}
 }
 
@@ -508,7 +530,7 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 	if m.brief {
 		res.Total = briefTotal(res.Steps)
 	} else {
-		res.Total, res.Targets = m.total()
+		res.Total, res.Targets, res.Generator = m.total()
 	}
 	res.Saturation = locateSaturation(res.Steps, m.scenario)
 	res.Growth, res.Plateau = growthOf(res.Steps, m.scenario), throughputPlateau(res.Steps)
@@ -524,13 +546,13 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 }
 
 // total sums all steps up, with all of their requests.
-func (m *measurement) total() (Stats, []TargetStats) {
+func (m *measurement) total() (Stats, []TargetStats, GeneratorStats) {
 	all, sum := newBucket(0, 0, 0, len(parts(m.scenario.Target))), Step{}
 	for _, step := range m.steps {
 		all.merge(step.bucket)
 	}
 	m.sumUp(&sum, all)
-	return sum.Stats, sum.Targets
+	return sum.Stats, sum.Targets, sum.Generator
 }
 
 // warmupStep is what the warm-up saw, as a step.

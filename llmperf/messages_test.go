@@ -146,6 +146,14 @@ func beside(m made, change func(*made)) made {
 	return m
 }
 
+// A messageTest is what a made-up run makes an SLO say.
+type messageTest struct {
+	file, reason string
+	result       *Result
+	slo          SLO
+	want         Verdict // of the last outcome
+}
+
 func TestMessages(t *testing.T) {
 	thin := func(m made, requests int) made { return beside(m, func(m *made) { m.requests = requests }) }
 	failing := func(requests, failed int) made {
@@ -156,12 +164,7 @@ func TestMessages(t *testing.T) {
 		return beside(usual, func(m *made) { m.users, m.median = users, time.Duration(slower*float64(m.median)) })
 	}
 	ms := time.Millisecond
-	tests := []struct {
-		file, reason string
-		result       *Result
-		slo          SLO
-		want         Verdict // of the last outcome
-	}{
+	tests := []messageTest{
 		{"latency_p95_pass", "the limit is far above", madeResult(usual), Latency.P95Below(5 * time.Second), Pass},
 		{"latency_p95_fail", "the limit is far below", madeResult(usual), Latency.P95Below(2 * time.Second), Fail},
 		{"latency_p95_inconclusive", "the limit is just there", madeResult(usual), Latency.P95Below(3280 * ms), Inconclusive},
@@ -304,6 +307,9 @@ func TestMessages(t *testing.T) {
 		})
 	}
 	for _, tt := range capacityMessages {
+		files[tt.file+".txt"] = true
+	}
+	for _, tt := range invalidMessages {
 		files[tt.file+".txt"] = true
 	}
 	stored, err := os.ReadDir(filepath.Join("testdata", "messages"))

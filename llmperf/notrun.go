@@ -153,7 +153,7 @@ func (m *measurement) concludeSteps() {
 		return
 	}
 	step := m.steps[len(m.steps)-1]
-	sent := len(step.bucket.samples)
+	sent := len(step.bucket.samples) + len(step.bucket.own)
 	m.crowd.Pending(func(q load.Request) {
 		if step.measures(q.Sent) {
 			sent++

@@ -23,6 +23,12 @@ const (
 	Fail         Verdict = "fail"         // even the lower bound is past the limit
 	Inconclusive Verdict = "inconclusive" // the limit lies within the bounds, or there are too few requests for any
 	NotRun       Verdict = "not run"      // the run ended before it got there; what was run does not refute the SLO
+
+	// Invalid says that the generator, not the service, was the bottleneck, so that
+	// the figures say nothing of the service. It takes the place of what they would
+	// otherwise have come to, be that a pass or a failure, and never passes; see "When
+	// the generator is the bottleneck" in the package's documentation.
+	Invalid Verdict = "invalid"
 )
 
 // The units of an outcome's figures.
@@ -58,6 +64,9 @@ type Outcome struct {
 	wordy     bool   // there is no figure: the message says it all
 	toStore   bool   // there is no verdict, since the run is to be stored: see [NoRegression]
 	reported  bool   // its subtest was run
+
+	figure time.Duration // the time that a generator's lateness would falsify, see GeneratorLimits; 0 for none
+	lasts  bool          // it is a failure by what the service answered, which a generator's lateness does not forge
 }
 
 // path is the outcome's subtest below the test that ran it.
@@ -154,14 +163,28 @@ func (o *Outcome) more(text string) {
 	}
 }
 
-// takenBack is an outcome whose pass does not stand: it has another verdict.
+// takenBack is an outcome whose pass does not stand: it has another verdict. Where
+// it is invalid, no other verdict stands either, nor what would have decided it.
 func (o Outcome) takenBack(v Verdict, why string) Outcome {
-	if o.Verdict == Pass {
-		said := ": " + strings.ToUpper(string(v)) + " (n="
-		o.Verdict, o.Guard = v, false
-		o.Message = strings.NewReplacer(": NOT REFUTED (n=", said, ": PASS (n=", said).Replace(o.Message)
-		o.more(why)
+	if o.Verdict != Pass && v != Invalid {
+		return o
 	}
+	was := strings.ToUpper(string(o.Verdict))
+	if o.Guard {
+		was = "NOT REFUTED"
+	}
+	said := strings.ToUpper(string(v))
+	o.Verdict, o.Guard = v, false
+	if before, rest, ok := strings.Cut(o.Message, ": "+was+" (n="); ok {
+		if v == Invalid {
+			rest, _, _ = strings.Cut(rest, " confidence)")
+			rest += " confidence)"
+		}
+		o.Message = before + ": " + said + " (n=" + rest
+	} else {
+		o.more(said)
+	}
+	o.more(why)
 	return o
 }
 

@@ -27,6 +27,7 @@ func percentileSLO(m Metric, p float64, limit time.Duration) SLO {
 		shown, strict := d.quantileAgainst(float64(limit), p, j.pass), d.quantileAgainst(float64(limit), p, j.fail)
 		o := c.outcome(s, j.pass, shown, seconds)
 		o.Verdict = verdict(shown.Interval, strict.Interval, float64(limit))
+		o.figure = s.figure(m, max(limit, time.Duration(shown.Estimate)))
 		o.sentence(m.title() + " " + name)
 		o.explain(least(j), "a "+name, shown, strict, float64(limit))
 		return o

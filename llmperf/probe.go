@@ -170,14 +170,32 @@ func (p *prober) hold(ctx context.Context, m *measurement, step *stepRun) bool {
 			return true
 		}
 	}
+	if step.trial.looks == 0 {
+		m.abort("at %v %s", step.Load, p.invalid(&step.Step))
+		return false
+	}
 	return true
 }
 
+// invalid says why nothing can be made of a probe: the generator was the bottleneck.
+// A search goes by every probe, so it ends there.
+func (p *prober) invalid(s *Step) string {
+	for _, o := range p.judge(s) {
+		if s.Invalid == "" && o.Verdict == Invalid {
+			return o.Message
+		}
+	}
+	return s.Invalid
+}
+
 // decide is what a search makes of a probe after so many looks, and whether that
-// is proved.
+// is proved. It makes nothing of one that is invalid.
 func (p *prober) decide(s *Step, looks int) (trial, bool) {
 	outcomes := p.judge(s)
 	v := p.verdict(outcomes)
+	if v == Invalid {
+		return trial{}, false
+	}
 	return trial{load: s.Load.level(), held: v == Pass || v == Inconclusive && p.within(outcomes), looks: looks}, v != Inconclusive
 }
 
@@ -253,7 +271,9 @@ func together(outcomes []Outcome) Verdict {
 		switch {
 		case o.Verdict == Fail:
 			return Fail
-		case o.Verdict == Inconclusive:
+		case o.Verdict == Invalid:
+			v = Invalid
+		case o.Verdict == Inconclusive && v != Invalid:
 			v = Inconclusive
 		}
 	}

@@ -11,6 +11,7 @@ import (
 type progress struct {
 	Window
 	requests, failed int
+	own              int // failures of this machine, which are not among those
 }
 
 // line is the progress as one line of output.
@@ -23,8 +24,12 @@ func (p *progress) line(s Scenario) string {
 		}
 		left = fmt.Sprintf(", %v left", max(0, total-p.At).Round(time.Second))
 	}
-	return fmt.Sprintf("%6v  %s, %d in flight, %.1f requests/s, last 10 s: p50 %s p95 %s, %d of %s failed%s",
-		p.At.Round(time.Second), p.load(), p.InFlight, p.RPS, orDash(p.P50), orDash(p.P95), p.failed, count(p.requests), left)
+	own := ""
+	if p.own > 0 {
+		own = fmt.Sprintf(" and %s not sent by this machine", count(p.own))
+	}
+	return fmt.Sprintf("%6v  %s, %d in flight, %.1f requests/s, last 10 s: p50 %s p95 %s, %d of %s failed%s%s",
+		p.At.Round(time.Second), p.load(), p.InFlight, p.RPS, orDash(p.P50), orDash(p.P95), p.failed, count(p.requests), own, left)
 }
 
 // load is the load at that moment, in words.
@@ -92,6 +97,12 @@ func table(r *Result) string {
 	w.Flush()
 	text.WriteString(arrivalsTable(r.Steps))
 	text.WriteString(overheadTable(r.Steps))
+	text.WriteString(generatorTable(r.Steps))
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Invalid != "" {
+			fmt.Fprintf(&text, "INVALID %s: %s\n", s.Name, s.Invalid)
+		}
+	}
 	if r.Total.Failed > 0 {
 		fmt.Fprintf(&text, "%s\n", failureList(&r.Total))
 		for _, example := range r.Total.Examples {

@@ -49,6 +49,7 @@ type Recovery struct {
 	Recovered bool          `json:"recovered"` // it is proved that the service has recovered
 
 	seconds []slowCount // the step, second by second
+	doubt   string      // why the reference is invalid; "" if it is not
 }
 
 // recoveredShare is the share of slow requests below which a service has
@@ -108,7 +109,7 @@ func (m *measurement) fallOf(next Load) *fall {
 
 // note keeps of a request sent in the step what its recovery takes.
 func (s *stepRun) note(r *record.Sample) {
-	if sent := time.Duration(r.Sent); s.fall != nil && (s.open || sent < s.Until) {
+	if sent := time.Duration(r.Sent); s.fall != nil && r.Class != record.Generator && (s.open || sent < s.Until) {
 		s.fall.requests = append(s.fall.requests, sentRequest{sent, time.Duration(r.Latency()), r.Class != record.OK})
 	}
 }
@@ -125,7 +126,7 @@ func (m *measurement) recoveryIn(step *stepRun) *Recovery {
 	}
 	r := &Recovery{
 		Reference: reference.Name, Limit: time.Duration(m.scenario.SaturationRatio * float64(reference.Latency.P95)),
-		seconds: make([]slowCount, int(math.Ceil((step.Until - step.Begin).Seconds()))),
+		seconds: make([]slowCount, int(math.Ceil((step.Until - step.Begin).Seconds()))), doubt: reference.Invalid,
 	}
 	for _, request := range step.fall.requests {
 		if request.sent >= step.Until {
@@ -250,6 +251,7 @@ func RecoversWithin(d time.Duration) SLO {
 		}
 		shown := r.bounds(j.pass)
 		o := c.outcome(s, j.pass, evidence{shown, all.n, all.n}, seconds)
+		o.figure = r.Limit
 		switch {
 		case all.n > 0 && shown.High <= float64(d):
 			o.Verdict = Pass

@@ -62,7 +62,7 @@ func (r *Result) sentence(slos []report.SLO) (verdict, text string) {
 	of := func(v Verdict) []report.SLO {
 		return slices.DeleteFunc(slices.Clone(slos), func(s report.SLO) bool { return s.Verdict != string(v) })
 	}
-	failed, undecided, held := of(Fail), of(Inconclusive), of(Pass)
+	failed, invalid, undecided, held := of(Fail), of(Invalid), of(Inconclusive), of(Pass)
 	switch {
 	case r.running:
 		return r.sentenceSoFar(failed, slos)
@@ -70,6 +70,8 @@ func (r *Result) sentence(slos []report.SLO) (verdict, text string) {
 		return "aborted", "The run was aborted."
 	case r.Aborted != "":
 		return "aborted", fmt.Sprintf("The run was aborted: %s.", strings.TrimSuffix(r.Aborted, "."))
+	case len(r.Steps) > 0 && len(validSteps(r.Steps)) == 0:
+		return string(Invalid), "The generator, not the service, was the bottleneck in every step."
 	case r.Total.Requests == 0:
 		return string(Fail), "No request was measured, so nothing was proved."
 	case r.Total.Succeeded() == 0:
@@ -87,7 +89,12 @@ func (r *Result) sentence(slos []report.SLO) (verdict, text string) {
 		default:
 			text += fmt.Sprintf("; %d more lack evidence", len(undecided))
 		}
+		if len(invalid) > 0 {
+			text += fmt.Sprintf("; of %d more the generator was the bottleneck", len(invalid))
+		}
 		return string(Fail), text + "."
+	case len(invalid) > 0:
+		return string(Invalid), shareOf(invalid, slos, "says nothing of the service, since the generator was the bottleneck", "say nothing of the service, since the generator was the bottleneck") + ": " + names(invalid) + "."
 	case len(undecided) > 0:
 		return string(Inconclusive), shareOf(undecided, slos, "lacks evidence", "lack evidence") + ": " + names(undecided) + "."
 	case len(held) < len(slos):
@@ -227,6 +234,11 @@ func (r *Result) notices() []report.Notice {
 	if r.Short {
 		notices = append(notices, report.Notice{Kind: "short", Text: "The warm-up and the steps were shortened, as under go test -short, and SLOs fail only on proof."})
 	}
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Invalid != "" {
+			notices = append(notices, report.Notice{Kind: string(Invalid), Text: fmt.Sprintf("At %v %s.", s.Load, s.Invalid)})
+		}
+	}
 	for _, warning := range r.Warnings {
 		notices = append(notices, report.Notice{Kind: "warning", Text: warning})
 	}
@@ -324,6 +336,9 @@ func (r *Result) tables() []report.Table {
 	}
 	for i := range tables {
 		tables[i] = measured(tables[i])
+	}
+	if rows := generatorRows(r.Steps); len(rows) > 0 {
+		tables = append(tables, measured(report.Table{Title: "The generator itself", Columns: append([]string{"step"}, generatorColumns...), Rows: rows}))
 	}
 	if r.Total.Failed == 0 {
 		return tables

@@ -34,6 +34,8 @@ type Result struct {
 	Total   Stats         `json:"total"`             // all steps' measured requests together
 	Targets []TargetStats `json:"targets,omitempty"` // the same by target, of a Mix
 
+	Generator GeneratorStats `json:"generator,omitzero"` // how the generator fared in the time measured; nothing in virtual time
+
 	Timeline   []Window   `json:"timeline"`           // the 10 s sliding window, every 5 s
 	Saturation Saturation `json:"saturation"`         // of the steps by rising load
 	Growth     Growth     `json:"growth"`             // of p95 latency with load
@@ -70,16 +72,26 @@ type Step struct {
 
 	Recovery *Recovery `json:"recovery,omitempty"` // of a step that falls back to the load of an earlier one; else nil
 
+	Generator GeneratorStats `json:"generator,omitzero"` // how the generator of the load fared meanwhile; nothing in virtual time
+	Invalid   string         `json:"invalid,omitempty"`  // why the generator, not the service, was the bottleneck, so that the figures say nothing of the service; "" if it was not
+
 	trial trial // what a search made of it, of which it is a probe
 }
 
 // Stats sum up requests. Percentiles are by nearest rank over successful
 // requests, exact but for ICL, which a histogram counts to three digits.
+//
+// Every request that was due is in one place: it succeeded, or it is among Failed
+// and, by its class, in Failures, as those are that were unfinished when the run
+// had to end; these two are Requests. One that failed on this machine before the
+// service could answer for it is in GeneratorFailures and nowhere else.
 type Stats struct {
 	Requests int            `json:"requests"`           // sent
 	Failed   int            `json:"failed"`             // of them, not successful
 	Failures map[string]int `json:"failures,omitempty"` // failed requests by class: "timeout", "status 503", …
 	Examples []string       `json:"examples,omitempty"` // one failure of each class in its own words
+
+	GeneratorFailures int `json:"generator_failures,omitempty"` // requests of class FailGenerator, which are not among Requests; what was lacking is in Step.Generator
 
 	Seconds      float64 `json:"seconds"`       // time measured
 	RPS          float64 `json:"rps"`           // requests sent per second; of an open loop, due

@@ -192,7 +192,7 @@ func (r *Result) inScope(c check) []Step {
 
 // refused is the outcome of a check that cannot be judged.
 func refused(c check, step, why string) Outcome {
-	return Outcome{Name: c.name, Step: step, Want: c.want, Verdict: Fail, Message: fmt.Sprintf("%s cannot be judged: %s", c.name, why)}
+	return Outcome{Name: c.name, Step: step, Want: c.want, Verdict: Fail, lasts: true, Message: fmt.Sprintf("%s cannot be judged: %s", c.name, why)}
 }
 
 func judgeStep(c check, s *Step, j judge) Outcome {
@@ -204,7 +204,7 @@ func judgeStep(c check, s *Step, j judge) Outcome {
 	if missing := c.unmeasured(s); missing != "" {
 		return refused(c, s.Name, missing)
 	}
-	return c.about(c.step(c, s, j).unless(held).cutShort(s))
+	return c.about(c.step(c, s, j).ofGenerator(s).unless(held).cutShort(s))
 }
 
 // unmeasured says what the check is about and no successful request of s reported;
@@ -260,7 +260,7 @@ func judgeRun(c check, r *Result, j judge) Outcome {
 			held += r.Steps[i].Arrivals.Held
 		}
 	}
-	o := c.about(c.run(c, r, steps, j).unless(held))
+	o := c.about(c.overValid(r, steps, j).unless(held))
 	if c.missing != "" && o.Verdict != Fail {
 		o.more(fmt.Sprintf("not run: %s; the run was %s", c.missing, r.ended()))
 	}
@@ -292,7 +292,10 @@ func reportStep(t *testing.T, s *Step, checks []check, j judge, strictness Stric
 		t.Helper()
 		t.Log(stepLine(s, j))
 		stepAttrs(t, s)
-		if s.Requests == 0 {
+		if s.Invalid != "" {
+			t.Logf("%s: INVALID: %s", s.Name, s.Invalid)
+		}
+		if s.Requests == 0 && s.GeneratorFailures == 0 {
 			longer := "a user's think time and answer take"
 			if s.Load.open() {
 				longer = "the gaps between its requests, or give it a higher rate"
@@ -300,7 +303,7 @@ func reportStep(t *testing.T, s *Step, checks []check, j judge, strictness Stric
 			t.Errorf("no request was sent while this step was measured (%v): make it longer than %s", s.Until-s.From, longer)
 			return
 		}
-		if s.Succeeded() == 0 {
+		if s.Succeeded() == 0 && s.Requests > 0 {
 			t.Errorf("none of the step's %s requests succeeded; %s; for example: %s", count(s.Requests), failureList(&s.Stats), strings.Join(s.Examples, "; "))
 		}
 		for i := range outcomes {
@@ -339,7 +342,7 @@ func reportOutcome(t *testing.T, o *Outcome, strictness Strictness) {
 		switch {
 		case strictness.fails(o):
 			t.Fail()
-		case o.Verdict == Inconclusive && strictness == SkipInconclusive, o.Verdict == NotRun:
+		case (o.Verdict == Inconclusive || o.Verdict == Invalid) && strictness == SkipInconclusive, o.Verdict == NotRun:
 			t.SkipNow()
 		}
 	})
@@ -378,6 +381,8 @@ func (r *Result) trouble() string {
 	switch {
 	case r.Aborted != "":
 		return "the run was aborted: " + r.Aborted
+	case len(r.Steps) > 0 && len(validSteps(r.Steps)) == 0:
+		return "no step says anything of the service, so nothing was proved: " + r.Steps[0].Invalid
 	case r.Total.Requests == 0:
 		return "no request was measured, so nothing was proved"
 	default:
@@ -389,25 +394,36 @@ func (r *Result) trouble() string {
 // undecided: go test hides skipped subtests.
 func summarize(outcomes []Outcome) string {
 	counts := map[Verdict]int{}
-	var open []string
+	var open, invalid []string
 	for _, o := range outcomes {
 		counts[o.Verdict]++
-		if o.Verdict == Inconclusive {
+		switch o.Verdict {
+		case Inconclusive:
 			open = append(open, o.path())
+		case Invalid:
+			invalid = append(invalid, o.path())
 		}
 	}
 	text := fmt.Sprintf("%d verdicts: %d pass, %d fail, %d inconclusive", len(outcomes), counts[Pass], counts[Fail], counts[Inconclusive])
 	if n := counts[NotRun]; n > 0 {
 		text += fmt.Sprintf(", %d not run", n)
 	}
+	if n := counts[Invalid]; n > 0 {
+		text += fmt.Sprintf(", %d invalid", n)
+	}
+	return text + listed("undecided", open) + listed("invalid, since the generator was the bottleneck", invalid)
+}
+
+// listed names the first of some outcomes; "" of none.
+func listed(what string, paths []string) string {
 	const most = 10
-	if len(open) > most {
-		open = append(open[:most], fmt.Sprintf("and %d more", len(open)-most))
+	if len(paths) > most {
+		paths = append(paths[:most], fmt.Sprintf("and %d more", len(paths)-most))
 	}
-	if len(open) > 0 {
-		text += " (undecided: " + strings.Join(open, ", ") + ")"
+	if len(paths) == 0 {
+		return ""
 	}
-	return text
+	return " (" + what + ": " + strings.Join(paths, ", ") + ")"
 }
 
 func indent(err error) string { return "  " + strings.ReplaceAll(err.Error(), "\n", "\n  ") }

@@ -32,6 +32,7 @@ func locateSaturation(steps []Step, s Scenario) Saturation {
 
 // saturationOf returns also what it rests on, and the steps by rising load.
 func saturationOf(steps []Step, s Scenario) (Saturation, stats.Saturation, stats.Verdict, []Step) {
+	steps = withBaseline(steps)
 	if len(steps) == 0 {
 		return Saturation{}, stats.Saturation{Index: -1, LastBelow: -1, FirstAbove: -1}, stats.Inconclusive, nil
 	}
@@ -129,7 +130,7 @@ func NoSaturationBelowRate(perSecond float64) SLO {
 func noSaturationBelow(limit loadLimit) check {
 	c := check{name: "saturation", want: fmt.Sprintf("no saturation up to %v", limit), metrics: []Metric{Latency}, scope: limit, reach: limit}
 	c.leastStep = func(j judge) int { return stats.MinSamples(0.90, j.run) }
-	c.run, c.failsForGood = judgeSaturation, true
+	c.run, c.failsForGood, c.compares = judgeSaturation, true, true
 	return c
 }
 

@@ -61,6 +61,11 @@ type Scenario struct {
 	SaturationRatio    float64 // default 2
 	SaturationFailures float64 // default 0.01
 
+	// Generator says from when on the generator of the load, which is this process and
+	// the machine that it runs on, counts as the bottleneck; the zero value has good
+	// defaults. It matters in real time only.
+	Generator GeneratorLimits
+
 	short bool // it was shortened
 }
 
@@ -78,6 +83,7 @@ func (s Scenario) withDefaults() Scenario {
 	s.SaturationRatio = orDefault(s.SaturationRatio, 2)
 	s.SaturationFailures = orDefault(s.SaturationFailures, 0.01)
 	s.Strictness = orDefault(s.Strictness, SkipInconclusive)
+	s.Generator = s.Generator.withDefaults()
 	return s
 }
 
@@ -145,7 +151,7 @@ func (s Scenario) validate() error {
 	if s.Short != 0 && !(s.Short > 0 && s.Short <= 1) {
 		wrong("scenario.Short is %v: want a share of the time between 0 and 1, such as 0.1, or 1 for all of it", s.Short)
 	}
-	errs = append(errs, validateStops(s.Stop), s.Budget.validate(s.Price, s.Target))
+	errs = append(errs, s.Generator.validate(), validateStops(s.Stop), s.Budget.validate(s.Price, s.Target))
 	if errors.Join(errs...) == nil {
 		errs = append(errs, s.checkPrompts())
 	}

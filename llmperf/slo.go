@@ -118,6 +118,7 @@ type check struct {
 	run  func(check, *Result, []Step, judge) Outcome
 
 	failsForGood bool   // run: what the first steps refute is refuted
+	compares     bool   // run: steps are compared with the first one
 	missing      string // run: what the check is about and was not run; "" for nothing
 
 	// The fewest requests with which a verdict can be a pass: of each step, and of

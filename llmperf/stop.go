@@ -166,7 +166,7 @@ func lostBy(checks []check, steps []Step, from int, s Scenario, j judge) string 
 	seen := &Result{Steps: steps, scenario: s}
 	for _, c := range checks {
 		if c.failsForGood {
-			if c.run(c, seen, seen.inScope(c), j).Verdict == Fail {
+			if steps := seen.inScope(c); len(steps) > 0 && c.overValid(seen, steps, j).Verdict == Fail {
 				return lost + c.want
 			}
 		}

@@ -9,7 +9,8 @@ import (
 // subtest. The environment variable LLMPERF_INCONCLUSIVE, set to skip, fail or
 // pass, overrides a scenario's: a nightly run sets it to fail. An SLO that was not
 // run to its end, and has verdict [NotRun], fails under FailInconclusive, and is
-// skipped under the others.
+// skipped under the others. So is one that is [Invalid] under SkipInconclusive; a run
+// all of whose steps are invalid fails whatever the strictness.
 type Strictness string
 
 // The strictnesses.
@@ -32,7 +33,7 @@ func (s Strictness) validate() error {
 
 // fails reports whether an outcome fails its subtest.
 func (s Strictness) fails(o *Outcome) bool {
-	undecided := o.Verdict == Inconclusive || o.Verdict == NotRun && !o.toStore
+	undecided := o.Verdict == Inconclusive || o.Verdict == Invalid || o.Verdict == NotRun && !o.toStore
 	return o.Verdict == Fail || undecided && s == FailInconclusive
 }
 

@@ -14,6 +14,7 @@ type bucket struct {
 	from, until time.Duration
 	users       int
 	samples     []record.Sample // in no order; their gaps are in the histogram
+	own         []record.Sample // failures of this machine's own, which say nothing of the service
 	gaps        *record.Histogram
 	later       []record.Sample // sent after until, should that move, with their gaps
 	parts       []*bucket       // the same by target, of a mix
@@ -38,6 +39,13 @@ func (b *bucket) add(s *record.Sample) {
 		b.later = append(b.later, *s)
 		return
 	}
+	if s.Class == record.Generator {
+		b.own = append(b.own, *s)
+		if len(b.parts) > 0 {
+			b.parts[s.Part].add(s)
+		}
+		return
+	}
 	if s.Class == record.OK {
 		for _, us := range s.Gaps {
 			b.gaps.Record(int64(us) * int64(time.Microsecond))
@@ -53,6 +61,7 @@ func (b *bucket) add(s *record.Sample) {
 // merge takes in all of a complete bucket, as if it followed on b.
 func (b *bucket) merge(o *bucket) {
 	b.samples = append(b.samples, o.samples...)
+	b.own = append(b.own, o.own...)
 	b.gaps.Merge(o.gaps)
 	b.until += o.until - o.from
 	b.merged = append(b.merged, o)
@@ -76,6 +85,8 @@ func (m *measurement) sumUp(s *Step, b *bucket) {
 	s.Stats = b.stats()
 	calls := m.callsIn(b.samples)
 	s.Overhead, s.Arrivals = overheadOf(b, calls), arrivalsOf(b)
+	s.Generator = m.generatorOf(b, &s.Arrivals)
+	s.Invalid = s.invalid()
 	s.Targets = nil
 	for i, name := range parts(m.scenario.Target) {
 		part := TargetStats{Name: name, Stats: b.parts[i].stats()}
@@ -88,6 +99,7 @@ func (m *measurement) sumUp(s *Step, b *bucket) {
 // others, which have them.
 func (b *bucket) stats() Stats {
 	s := sumUp(b.samples, b.gaps, b.until-b.from, b.users)
+	s.GeneratorFailures = len(b.own)
 	if b.merged == nil {
 		s.samples = b.samples
 	}

@@ -55,6 +55,8 @@ func (r *Result) standing() string {
 	switch {
 	case r.Aborted != "":
 		return "aborted"
+	case len(r.Steps) > 0 && len(validSteps(r.Steps)) == 0:
+		return string(Invalid)
 	case r.Total.Requests == 0:
 		return "nothing measured"
 	case standing == "":
@@ -69,10 +71,12 @@ func rank(v Verdict) int {
 	switch v {
 	case Fail:
 		return 0
-	case Pass:
-		return 2
-	default:
+	case Invalid:
 		return 1
+	case Pass:
+		return 3
+	default:
+		return 2
 	}
 }
 
@@ -125,7 +129,7 @@ func (r *Result) stepTables() string {
 		}
 	}
 	fmt.Fprintf(&text, "### Steps\n\n%s", t.String())
-	for _, plain := range []string{arrivalsTable(r.Steps), overheadTable(r.Steps)} {
+	for _, plain := range []string{arrivalsTable(r.Steps), overheadTable(r.Steps), generatorTable(r.Steps)} {
 		if plain != "" {
 			fmt.Fprintf(&text, "\n<pre>\n%s</pre>\n", html.EscapeString(plain))
 		}
@@ -150,6 +154,14 @@ func (r *Result) signalsAndWarnings() string {
 			t.row(markdownText(s.Name), markdownText(s.Seen), cmp.Or(markdownText(string(s.Grade)), "–"))
 		}
 		fmt.Fprintf(&text, "\n### Health\n\n%s\n%s.\n", t.String(), markdownText(r.saturationText()))
+	}
+	if bad := len(r.Steps) - len(validSteps(r.Steps)); bad > 0 {
+		text.WriteString("\n### Invalid steps\n\n")
+	}
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Invalid != "" {
+			fmt.Fprintf(&text, "- %s: %s\n", markdownText(s.Name), markdownText(s.Invalid))
+		}
 	}
 	if len(r.Warnings) > 0 {
 		text.WriteString("\n### Warnings\n\n")

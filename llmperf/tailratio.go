@@ -3,6 +3,7 @@ package llmperf
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"llmperf.dev/llmperf/internal/stats"
 )
@@ -22,6 +23,7 @@ func TailRatioBelow(limit float64) SLO {
 		shown, strict := s.tailRatioAgainst(limit, j.pass), s.tailRatioAgainst(limit, j.fail)
 		o := c.outcome(s, j.pass, shown, ratio)
 		o.Verdict = verdict(shown.Interval, strict.Interval, limit)
+		o.figure = time.Duration(max(limit, s.TailRatio) * float64(s.Latency.P50))
 		o.sentence("latency p99/p50")
 		o.explain(least(j), "a p99/p50", shown, strict, limit)
 		return o

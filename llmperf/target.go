@@ -2,7 +2,9 @@ package llmperf
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
+	"time"
 
 	"llmperf.dev/llmperf/internal/load"
 	"llmperf.dev/llmperf/internal/record"
@@ -46,7 +48,8 @@ type Call struct {
 	keepText bool   // what the answer says is wanted
 	answer   []byte // its text, where it is
 
-	row int // of the trace that is replayed; -1 for none
+	row int           // of the trace that is replayed; -1 for none
+	due time.Duration // of a closed loop's request
 
 	dialogues map[*Conversation]*dialogue // the user's, over all of its requests
 	turn      *dialogue                   // the one that this request is a turn of
@@ -75,7 +78,13 @@ func (c *Call) sent() {
 		c.sample.Dispatched = now
 	} else {
 		c.sample.Sent = now
+		c.delayed()
 	}
+}
+
+// delayed notes by how much a closed loop's request was sent later than due.
+func (c *Call) delayed() {
+	c.sample.Delay = uint32(min(max(time.Duration(c.sample.Sent)-c.due, 0)/time.Microsecond, math.MaxUint32))
 }
 
 // FirstByte says that the response began. Only the first call of a request
@@ -131,6 +140,9 @@ func (c *Call) begin(q load.Request) {
 	if q.Open {
 		c.sample.Dispatched = int64(c.clock.Now())
 		c.dialogues = nil // of another user
+	} else {
+		c.due = q.Due
+		c.delayed()
 	}
 	c.rand, c.row = nil, q.Row
 	c.keepText, c.answer, c.turn = false, c.answer[:0], nil

@@ -32,6 +32,10 @@ func warningsOf(steps []*stepRun, s Scenario) []string {
 				warn("at %v %s", step.Load, text)
 			}
 		}
+		if g := &step.Generator; g.FilesLimit > 0 && 10*g.Files > 9*g.FilesLimit {
+			warn("at %v this process had %s of the %s files open that it may: where it can open no more, it can send no more; let it open more (ulimit -n)",
+				step.Load, count(g.Files), count(g.FilesLimit))
+		}
 		if text := dependence(step.Latency.quantile(0.95, s.Confidence)); step.Latency.N > 0 && text != "" {
 			warn("at %v %s", step.Load, text)
 		}

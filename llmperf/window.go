@@ -45,6 +45,9 @@ type ended struct {
 func newViewer() *viewer { return &viewer{step: record.NewHistogram()} }
 
 func (v *viewer) add(s *record.Sample) {
+	if s.Class == record.Generator {
+		return
+	}
 	v.ended = append(v.ended, ended{at: time.Duration(s.End), latency: time.Duration(s.Latency()), ok: s.Class == record.OK})
 }
 

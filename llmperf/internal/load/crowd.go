@@ -44,6 +44,7 @@ type Config struct {
 type Request struct {
 	User, Number int
 	Sent         time.Duration // when it is sent; of an arrival, when it was due
+	Due          time.Duration // of a user, when it was due: the user's own instant after thinking
 	Open         bool          // it is an arrival of an open loop
 	Held         bool          // it had to wait for others in flight
 	Row          int           // of a trace; -1 for none

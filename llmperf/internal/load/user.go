@@ -18,7 +18,8 @@ type user struct {
 func (u *user) run(c *Crowd) {
 	request := c.cfg.NewSender(u.recorder)
 	due := u.begin // when the next request is due: sent at the user's next own instant
-	timer := time.NewTimer(align(due, u.number) - c.Clock.Now())
+	at := align(due, u.number)
+	timer := time.NewTimer(at - c.Clock.Now())
 	defer timer.Stop()
 	for n := 0; ; n++ {
 		select {
@@ -35,9 +36,10 @@ func (u *user) run(c *Crowd) {
 			return
 		}
 		u.sending.Store(int64(sent))
-		u.send(func() { request(c.ctx, Request{User: u.number, Number: n, Sent: sent, Row: -1}) })
+		u.send(func() { request(c.ctx, Request{User: u.number, Number: n, Sent: sent, Due: at, Row: -1}) })
 		now := c.Clock.Now()
 		due = now + c.cfg.Think(u.number, n, now-due)
-		timer.Reset(align(due, u.number) - c.Clock.Now())
+		at = align(due, u.number)
+		timer.Reset(at - c.Clock.Now())
 	}
 }

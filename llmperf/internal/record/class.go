@@ -20,6 +20,7 @@ const (
 	Target           // any other error of the target, or its panic
 	Unfinished       // still in flight when the run had to end
 	NotSent          // due, and held back by too many in flight until its time had passed
+	Generator        // this machine could not send it, or read its answer: no failure of the service's
 	classes
 )
 
@@ -31,4 +32,4 @@ func (c Class) String() string {
 	return "class " + strconv.Itoa(int(c))
 }
 
-var names = [classes]string{"ok", "connect", "tls", "timeout", "reset", "status", "truncated", "malformed", "in_band_error", "empty", "target", "unfinished", "not_sent"}
+var names = [classes]string{"ok", "connect", "tls", "timeout", "reset", "status", "truncated", "malformed", "in_band_error", "empty", "target", "unfinished", "not_sent", "generator"}

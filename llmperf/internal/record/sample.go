@@ -11,6 +11,8 @@ type Sample struct {
 	Number int32 // the user's n-th request, 0-based
 	Part   int16 // which target of a mix it was sent to, 0-based
 
+	Delay uint32 // closed loop: microseconds from when it was due until it was sent
+
 	Sent       int64 // the request was sent; of an open loop, was due
 	FirstByte  int64 // the response began
 	FirstToken int64 // the first chunk with output tokens arrived
@@ -32,7 +34,7 @@ type Sample struct {
 	Hidden     int32 // of Completion, tokens of reasoning that the stream did not show
 
 	Class  Class  // OK, or why the request failed
-	Status int16  // HTTP status, for class Status
+	Status int16  // HTTP status, for class Status; what the machine lacked, a generator.Lack, for class Generator
 	Detail string // the failure in words, with nothing secret in it
 
 	// Gaps are the times between consecutive token chunks, in microseconds.

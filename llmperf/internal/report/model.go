@@ -28,7 +28,8 @@ type Model struct {
 	Timeline    Timeline  `json:"timeline"`
 }
 
-// A Notice is a text of some kind: "aborted", "stopped", "short", "warning".
+// A Notice is a text of some kind: "aborted", "invalid", "stopped", "short",
+// "warning".
 type Notice struct {
 	Kind string `json:"kind"`
 	Text string `json:"text"`
@@ -58,7 +59,7 @@ type SLO struct {
 
 // An Outcome is one verdict.
 type Outcome struct {
-	Verdict   string `json:"verdict"` // "pass", "fail", "inconclusive", or any other word
+	Verdict   string `json:"verdict"` // "pass", "fail", "inconclusive", "invalid", or any other word
 	Step      string `json:"step"`    // the step's name; "" for all steps together
 	Where     string `json:"where"`   // the same in words
 	Seen      string `json:"seen"`

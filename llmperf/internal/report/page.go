@@ -47,6 +47,8 @@ func mark(verdict string) string {
 		return "✕"
 	case "inconclusive":
 		return "?"
+	case "invalid":
+		return "!"
 	default:
 		return "–"
 	}
@@ -63,12 +65,14 @@ func Severity(verdict string) int {
 	switch verdict {
 	case "fail":
 		return 0
-	case "inconclusive":
+	case "invalid":
 		return 1
-	case "pass":
-		return 3
-	default:
+	case "inconclusive":
 		return 2
+	case "pass":
+		return 4
+	default:
+		return 3
 	}
 }
 
