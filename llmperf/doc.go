@@ -126,6 +126,8 @@
 //   - inconclusive: anything else. The subtest is skipped, with what was seen and
 //     what would decide it; the test itself names those that were. [Strictness],
 //     and LLMPERF_INCONCLUSIVE, make them fail or pass instead.
+//   - invalid: the generator of the load was the bottleneck, so that the figures say
+//     nothing of the service. See "When the generator is the bottleneck".
 //
 // Evidence costs requests: an upper bound of p95 takes 59 independent successful
 // requests at least, of p99 and of p99/p50 299; count on 100 and on 500, since
@@ -194,6 +196,45 @@
 // the runs were stored; what differs is a note beside the verdict. In virtual time
 // one stored run is enough, and the file is a golden one: a run of the same seed is
 // 1.00x [1.00x, 1.00x] until something changes.
+//
+// # When the generator is the bottleneck
+//
+// A load generator that is slow measures itself. So in real time, while the load is
+// on, llmperf measures the process that it is, and its machine: how late goroutines
+// run that should, how late requests are sent, which share of its cores' time it
+// takes, garbage collection, open files and ports. [GeneratorStats] has the figures,
+// of each step and of the run.
+//
+// A step in which the generator was the bottleneck is [Invalid], and so are all its
+// SLOs: what would have been a pass is none, and what would have been a failure is
+// not the service's. The message says why, and what to do:
+//
+//	the generator was the bottleneck: it woke up 35 ms late at p99 (limit 10 ms) with 98 % of 2 cores in use: give it more cores, or run it apart from the service
+//
+// That is so where
+//
+//   - it is proved to be late at p99 by more than a tenth of the step's median
+//     latency, but for 10 ms, which are never too late;
+//   - or it is by more than 10 ms, and its process had used up its cores. CPU time is
+//     no evidence by itself, since a service may run in the same process: lateness is;
+//   - or a request could not be sent since this machine had no more files, ports or
+//     memory for sockets, or did not let it connect. Such requests are of class
+//     [FailGenerator], and no failures of the service: they are counted apart, and no
+//     part of its failure rate.
+//
+// Of a step that is valid a single SLO may be invalid: one on a time to which the
+// lateness matters, such as a TTFT within 20 ms while answers take ten seconds.
+// [GeneratorLimits] are the limits, and [Scenario].Generator sets others.
+//
+// A failure rate that is refuted by what the service answered stays refuted, however
+// late the generator. An SLO over several steps rests on those that are valid: what
+// they refute is refuted, and where they would pass it, it is invalid, since the
+// others might not. Saturation and growth are of valid steps alone, and unknown where
+// the first, the baseline, is none. A search ends with a probe that is invalid.
+//
+// To the test, invalid is what inconclusive is: [Strictness] decides, and by default
+// the subtest is skipped. But a run that has no valid step fails, since it proves
+// nothing. In virtual time nothing is late.
 //
 // # Capacity
 //
@@ -272,7 +313,7 @@
 //     compares two runs. A step is six samples, equal parts of its time, or fewer
 //     where each would have less than 20 successful requests. They say how the
 //     service varies within a run; concatenate the files of several runs for how
-//     runs vary.
+//     runs vary. Steps that are invalid are left out.
 //   - samples.csv, with the environment variable LLMPERF_SAMPLES=1: every request
 //     with its times, tokens and class of failure, written as they end; nothing of
 //     what was asked and answered.
