@@ -1,10 +1,12 @@
 package llmperf_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -52,6 +54,20 @@ func init() {
 				Profile: llmperf.StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 20},
 			}
 		}, slos())
+	}
+	subjects["regression, invalid"] = func(t *testing.T) {
+		llmperf.Simulate(t, func(t *testing.T) llmperf.Scenario {
+			return llmperf.Scenario{
+				Warmup: llmperf.NoWarmup, Profile: hold(10, time.Minute),
+				Target: llmperf.TargetFunc(func(ctx context.Context, c *llmperf.Call) error {
+					time.Sleep(100 * time.Millisecond)
+					if c.User() == 3 && c.Number() == 50 {
+						return &llmperf.Failure{Class: llmperf.FailGenerator, Err: syscall.EMFILE}
+					}
+					return nil
+				}),
+			}
+		}, llmperf.NoRegression(os.Getenv("STORED")))
 	}
 	subjects["regression, real"] = func(t *testing.T) {
 		llmperf.Run(t, steady(5*time.Millisecond), llmperf.NoRegression(os.Getenv("STORED"), llmperf.Latency.P50SlowerBy(1)))
@@ -116,6 +132,13 @@ func TestARunThatEndedEarlyIsNotStored(t *testing.T) {
 	out := runSubject(t, "regression, stopped", "STORED="+path, "LLMPERF_UPDATE=1")
 	assert.Contains(t, out, "--- FAIL: TestSubject ")
 	assert.Contains(t, out, "llmperf: this run was not stored in "+path+": it was stopped ")
+	assert.NoFileExists(t, path)
+}
+
+func TestARunOfAnOverloadedGeneratorIsNotStored(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "capacity.json")
+	out := runSubject(t, "regression, invalid", "STORED="+path, "LLMPERF_UPDATE=1")
+	assert.Contains(t, out, "llmperf: this run was not stored in "+path+": users=10 is invalid: ")
 	assert.NoFileExists(t, path)
 }
 

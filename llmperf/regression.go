@@ -61,8 +61,8 @@ func (s Slowdown) validate() error {
 // are, and its comparisons are not judged but skipped; nothing else writes the
 // file, [Result.Check] neither. Of more than five runs the oldest is dropped; to
 // start afresh, delete the file. A run that ended early or was shortened is not
-// stored, and neither is one with too few requests in some step to tell the
-// percentile.
+// stored, and neither is one with a step that is [Invalid] or has too few requests
+// to tell the percentile.
 //
 // A step fails where the ratio of its percentile to that of the same step of all
 // stored runs together is proved to be above the limit, and passes where it is

@@ -143,6 +143,9 @@ func (r *Result) toStore(checks []check) (storedRun, error) {
 	seen := map[string]bool{}
 	for i := range r.Steps {
 		s := &r.Steps[i]
+		if s.Invalid != "" {
+			return run, fmt.Errorf("%s is invalid: %s", s.Name, s.Invalid)
+		}
 		for _, c := range checks {
 			if !c.covers(s) {
 				continue
