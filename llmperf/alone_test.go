@@ -98,6 +98,7 @@ func TestTwoLoadsAtOnceInOneProcessAreRefused(t *testing.T) {
 }
 
 func TestLoadsOfSeveralProcessesTakeTurns(t *testing.T) {
+	t.Parallel() // it waits for other processes
 	lock := "TMPDIR=" + t.TempDir()
 	type span struct{ begin, end time.Time }
 	spans, outs := make([]span, 3), make([]string, 3)
@@ -124,6 +125,7 @@ func TestLoadsOfSeveralProcessesTakeTurns(t *testing.T) {
 }
 
 func TestALoadThatIsOnKeepsOthersWaitingUntilItsProcessEnds(t *testing.T) {
+	t.Parallel() // it waits for other processes
 	lock := "TMPDIR=" + t.TempDir()
 	first := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSubject$", "-test.timeout=2h")
 	first.Env = append(os.Environ(), "LLMPERF_SUBJECT=a load without end", "LLMPERF_LOCK=", lock)
@@ -140,7 +142,7 @@ func TestALoadThatIsOnKeepsOthersWaitingUntilItsProcessEnds(t *testing.T) {
 	require.Equal(t, "the load is on\n", line)
 	go io.Copy(io.Discard, lines)
 
-	out := runSubjectWithin(t, 13*time.Second, "a load", lock, "LLMPERF_LOCK=")
+	out := runSubjectWithin(t, 16*time.Second, "a load", lock, "LLMPERF_LOCK=")
 	assert.Regexp(t, fmt.Sprintf(`nothing was sent, since the load of TestSubject in llmperf.dev/llmperf, pid %d is on, and after it there would be no time for this one, which takes 1.5s: give go test a longer -timeout, or test packages one after the other`, first.Process.Pid), out)
 	assert.Contains(t, out, "--- FAIL: TestSubject ")
 	assert.NotContains(t, out, "users=2")

@@ -294,6 +294,48 @@
 // see that a service and its capacity test work, in seconds. [Scenario].Short sets
 // another share, also for Simulate, which is whole otherwise.
 //
+// # How a run ends
+//
+// A run that ends early reports what it measured: tables, subtests, files. By a
+// [Stop] or a spent [Budget] it may pass; an abort fails the test, with the reason.
+// Aborted is a run
+//
+//   - in which nothing works: all of its first requests fail.
+//   - at SIGINT, which Ctrl-C sends, and SIGTERM. The load ends within a second; a
+//     second signal ends the process at once. [Measure] leaves signals to its
+//     caller, whose context ends the run.
+//   - ten seconds before the test's deadline. A profile that would not end before
+//     that is refused before any load, with the -timeout that it takes: go test's
+//     own is ten minutes for all tests of a package.
+//   - whose profile, observer, upstream or the like panics, or ends its goroutine as
+//     t.FailNow does. A panic of the target, or of what it calls, such as prompts,
+//     only fails the request. The stack of the first panic is among the warnings.
+//
+// A process that is killed reports nothing. What is left is result.json, and of a
+// search capacity.json: Run and FindCapacity write it anew after every step, with
+// the steps that are complete, as aborted. Simulations, which take seconds, write
+// at their end only.
+//
+// # What go test does
+//
+// Go test caches what passes, whatever became of the service. Run and FindCapacity
+// keep their tests out of its cache, without -count=1. A simulation, which repeats,
+// may be cached, but for LLMPERF_OUT, which asks for files.
+//
+// With -run TestCapacity/users=50/tail_ratio, and when gotestsum --rerun-fails runs
+// again what failed, go test runs but one subtest. The load is put on as a whole all
+// the same, and everything judged, against its own baseline: result.json has it all.
+// The test fails only by the subtests that were chosen. Its log names others that
+// would have failed; and if none was chosen it fails, since a pass would prove
+// nothing. -failfast stops the load once a step has failed, as [WhenLost] does.
+// With -count=3 there are three runs; of their files the last ones stay.
+//
+// Loads that are on at once measure each other. So Run and FindCapacity refuse a
+// test that called t.Parallel, and a second load in their process. Go test tests
+// several packages at once: a load waits for those of other processes of the same
+// user, as far as the test's deadline lets it, and says so; LLMPERF_LOCK=off does
+// not wait. Simulations may be on at once.
+//
 // # Results
 //
 // Run and Simulate write files into the test's artifact directory (go test

@@ -181,6 +181,7 @@ func (c *child) diesBySignal(t *testing.T) string {
 }
 
 func TestASecondSignalEndsTheProcess(t *testing.T) {
+	t.Parallel() // it waits for other processes
 	c := startSubject(t, "deaf")
 	c.awaitTold(t, 2)
 	out := c.diesBySignal(t)
@@ -194,6 +195,7 @@ func TestASignalAfterTheRunEndsTheProcess(t *testing.T) {
 }
 
 func TestCtrlCInGoTestEndsTheRunWithAReport(t *testing.T) {
+	t.Parallel() // it waits for other processes
 	if signal.Ignored(os.Interrupt) {
 		t.Skip("SIGINT is ignored here")
 	}
@@ -226,11 +228,12 @@ func TestCapacity(t *testing.T) {
 // TestADeadlineLeavesTimeForAReport: go test's alarm would come ten seconds after
 // the abort, and leave nothing.
 func TestADeadlineLeavesTimeForAReport(t *testing.T) {
+	t.Parallel() // it waits for other processes
 	if testing.Short() {
 		t.Skip("it waits for a deadline")
 	}
 	dir := t.TempDir()
-	out := runSubjectWithin(t, 13*time.Second, "hangs at its end", "LLMPERF_OUT="+dir)
+	out := runSubjectWithin(t, 16*time.Second, "hangs at its end", "LLMPERF_OUT="+dir)
 	assert.Contains(t, out, "the run was aborted: the test's deadline is near: give go test a longer -timeout\n")
 	assert.Contains(t, out, "--- PASS: TestSubject/users=2/latency_p50 ")
 	assert.NotContains(t, out, "panic: test timed out")

@@ -38,9 +38,10 @@ const (
 	drainTick        = 20 * time.Millisecond  // the same while only the last requests are awaited
 	progressEvery    = 5 * time.Second
 	momentEvery      = time.Second
-	hopelessAfter    = 3               // failed requests of every user, without a success by any, that end a run; …
-	hopelessArrivals = 30              // … of an open loop, in all
-	leaveLimit       = 5 * time.Second // for targets to return once the run is over; well within deadlineMargin
+	hopelessAfter    = 3  // failed requests of every user, without a success by any, that end a run; …
+	hopelessArrivals = 30 // … of an open loop, in all
+	leaveLimit       = 10 * time.Second
+	leaveAborted     = 5 * time.Second // the same after an abort, well within deadlineMargin
 )
 
 // An event tells a run's reporter what happened: one field is set.
@@ -143,8 +144,12 @@ func (m *measurement) run(ctx context.Context) *Result {
 	m.drain(ctx)
 	end(errRunOver)
 	m.crowd.Kill()
-	if !m.crowd.Wait(leaveLimit) {
-		m.abort("a target did not return within %v of its context's end; it must honour ctx", leaveLimit)
+	limit := leaveLimit
+	if m.aborted != "" {
+		limit = leaveAborted
+	}
+	if !m.crowd.Wait(limit) {
+		m.abort("a target did not return within %v of its context's end; it must honour ctx", limit)
 	}
 	m.collect()
 	m.countPending()

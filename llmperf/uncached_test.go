@@ -71,6 +71,7 @@ var slo = llmperf.Latency.P50Below(time.Minute)
 `
 
 func TestGoTestCachesWhatRepeatsAndNothingElse(t *testing.T) {
+	t.Parallel() // it waits for other processes
 	dir := scratch(t, map[string]string{
 		"run/run_test.go": fmt.Sprintf(scenarioFile, "run") + `
 // It takes longer than what go test takes for too new.

@@ -52,6 +52,7 @@ func readable(t *testing.T, path string, v any) bool {
 // TestAKilledRunLeavesItsFinishedSteps kills runs by SIGKILL, which no process can
 // do anything about, at moments that it draws from a seed.
 func TestAKilledRunLeavesItsFinishedSteps(t *testing.T) {
+	t.Parallel() // it waits for other processes
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	draw := rand.New(rand.NewPCG(seed, 0))
