@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -129,28 +130,35 @@ func (p post) send(ctx context.Context, c *Call, d *dialect, streamed bool) erro
 }
 
 // exchange sends req and lets body read the answer, stamping the first byte. No
-// error shows what is secret in req.
-func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) error {
-	if err := sendAndRead(client, req, c, body); err != nil {
-		return redact(err, secretsOf(req)...)
-	}
-	return nil
+// error, be it one that user code panicked with, shows what is secret in req or
+// was sent with it.
+func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) (err error) {
+	var conn connection
+	defer func() {
+		if r := recover(); r != nil {
+			err = panicked(r)
+		}
+		if err != nil {
+			err = redact(err, append(secretsOf(req), conn.secrets()...)...)
+		}
+	}()
+	return sendAndRead(client, req, c, body, &conn)
 }
 
-func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReader) error {
+func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReader, conn *connection) error {
 	if client == nil {
 		client = defaultClient()
 	}
 	if req.Header.Get(OriginHeader) == "" {
 		req.Header.Set(OriginHeader, c.Origin())
 	}
-	var conn connection
 	c.sent()
 	resp, err := keepingKeys(client).Do(conn.watch(req))
 	if err != nil {
 		return conn.explain(broken(err))
 	}
 	defer resp.Body.Close()
+	conn.answered(resp)
 	c.FirstByte()
 	buf := readBuffers.Get().(*[readSize]byte)
 	defer readBuffers.Put(buf)
@@ -179,19 +187,53 @@ func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReade
 	}
 }
 
-// A connection is whether a request got one. A proxy that is asked for a tunnel
-// and refuses has no error of its own, and only requests over TLS ask for one.
-type connection struct{ asked, got atomic.Bool }
+// A connection is what is known of how a request was sent: whether it got a
+// connection, since a proxy that is asked for a tunnel and refuses has no error of
+// its own, and what was secret in the headers that went out, be they those of a
+// client's transport or a proxy's, or of where a redirect led.
+type connection struct {
+	asked, got atomic.Bool
 
-// watch returns req, watched if need be.
+	mu   sync.Mutex // what follows is written by the client's goroutines
+	sent []string
+}
+
+// watch returns req, watched.
 func (n *connection) watch(req *http.Request) *http.Request {
-	if req.URL.Scheme != "https" {
-		return req
+	watch := &httptrace.ClientTrace{WroteHeaderField: n.wrote}
+	if req.URL.Scheme == "https" { // only such ask for a tunnel
+		watch.GetConn = func(string) { n.asked.Store(true); n.got.Store(false) }
+		watch.GotConn = func(httptrace.GotConnInfo) { n.got.Store(true) }
 	}
-	return req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-		GetConn: func(string) { n.asked.Store(true); n.got.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { n.got.Store(true) },
-	}))
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), watch))
+}
+
+// wrote notes a header that was sent.
+func (n *connection) wrote(name string, values []string) {
+	if harmlessOnWire(name) {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sent = append(n.sent, secretsOfHeader(name, values)...)
+}
+
+// answered notes which request was answered: after redirects, or as a client's
+// transport made it, another than the one that it was given.
+func (n *connection) answered(resp *http.Response) {
+	if resp.Request == nil {
+		return
+	}
+	secrets := secretsOf(resp.Request)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sent = append(n.sent, secrets...)
+}
+
+func (n *connection) secrets() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.sent)
 }
 
 // explain gives err its class if no more is known of it than that there was no

@@ -70,6 +70,8 @@ type measurement struct {
 	log     []record.Sample
 	samples *samplesFile // nil if it was not asked for
 
+	secrets []string // what no text may show, as far as the target knows it
+
 	interrupted atomic.Pointer[string] // why the run is to end, as soon as it can
 	first       atomic.Pointer[fault]  // the first panic of the target, an observer or the like; nil for none
 	blind       bool                   // an observer did not return: none is called any more
@@ -123,7 +125,7 @@ func newMeasurement(s Scenario, report func(event)) *measurement {
 		scenario: s, report: report,
 		vain: func(*Step) error { return nil }, undecided: func(*Step) bool { return false }, beat: func() {},
 		lost:  func([]Step, int) string { return "" },
-		users: map[int32]*tally{}, viewer: newViewer(), gate: newGate(s),
+		users: map[int32]*tally{}, viewer: newViewer(), gate: newGate(s), secrets: secretsOfTarget(s.Target),
 	}
 }
 
@@ -258,7 +260,7 @@ func (m *measurement) wait(ctx context.Context, until time.Duration) bool {
 
 // interrupt ends the run as soon as it can, from any goroutine.
 func (m *measurement) interrupt(format string, args ...any) {
-	why := fmt.Sprintf(format, args...)
+	why := redactText(fmt.Sprintf(format, args...), m.secrets)
 	m.interrupted.CompareAndSwap(nil, &why)
 }
 
@@ -325,7 +327,7 @@ func (m *measurement) countPending() {
 
 func (m *measurement) abort(format string, args ...any) {
 	if m.aborted == "" {
-		m.aborted = fmt.Sprintf(format, args...)
+		m.aborted = redactText(fmt.Sprintf(format, args...), m.secrets)
 	}
 }
 
@@ -355,7 +357,7 @@ func (m *measurement) newSender(r *record.Recorder) func(context.Context, load.R
 		if err != nil {
 			m.keepStack(err)
 			c.sample.Class, c.sample.Status = classify(ctx, err, c.sample.FirstByte > 0)
-			c.sample.Detail = describe(redact(err))
+			c.sample.Detail = describe(redact(err, m.secrets...))
 		}
 		c.heard(err == nil)
 		r.Add(c.sample)

@@ -137,6 +137,13 @@ func (m Mix) closeIdle() {
 	}
 }
 
+func (m Mix) secrets() (all []string) {
+	for _, s := range m {
+		all = append(all, secretsOfTarget(s.Target)...)
+	}
+	return all
+}
+
 // parts are the names of the targets among which a target chooses: none, unless
 // it is a Mix.
 func parts(t Target) []string {

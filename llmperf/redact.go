@@ -1,6 +1,7 @@
 package llmperf
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"errors"
@@ -23,17 +24,33 @@ var harmless = map[string]bool{
 // so that ordinary words and numbers stay readable.
 const shortestSecret = 6
 
+// harmlessOnWire reports whether a header is harmless as it is sent, where there
+// are also those that the client makes of the URL.
+func harmlessOnWire(name string) bool {
+	return strings.HasPrefix(name, ":") || harmless[http.CanonicalHeaderKey(name)] ||
+		strings.EqualFold(name, "Host") || strings.EqualFold(name, "Transfer-Encoding")
+}
+
 // secretsOf returns what no error of a request may show: values of its headers
 // and of its URL.
 func secretsOf(req *http.Request) []string {
 	secrets := secretsOfURL(req.URL)
 	for name, values := range req.Header {
 		if !harmless[name] {
-			secrets = append(secrets, values...)
+			secrets = append(secrets, secretsOfHeader(name, values)...)
 		}
 	}
-	for _, cookie := range req.Cookies() {
-		secrets = append(secrets, cookie.Value)
+	return secrets
+}
+
+// secretsOfHeader returns the values of a header, and those of cookies one by one.
+func secretsOfHeader(name string, values []string) []string {
+	secrets := slices.Clone(values)
+	if strings.EqualFold(name, "Cookie") {
+		of := http.Request{Header: http.Header{"Cookie": values}}
+		for _, cookie := range of.Cookies() {
+			secrets = append(secrets, cookie.Value)
+		}
 	}
 	return secrets
 }
@@ -61,11 +78,36 @@ func secretsOfURL(u *url.URL) []string {
 	return append(secrets, escaped, password, sent)
 }
 
-// hidden stands in the place of a secret.
-const hidden = "[redacted]"
+// secretLike matches what looks like a key even where it is not the one sent, and
+// the user of a URL.
+var secretLike = regexp.MustCompile(`(?i:bearer\s+|\b(?:sk|pk|rk|key|hf|gsk|xai|nvapi|gh[opsu])[-_])[\w.~+/*-]{6,}=*` +
+	`|\beyJ[\w-]{8,}\.[\w.-]+|\bAIza[\w-]{20,}|\bAKIA[A-Z0-9]{12,}`)
 
-// secretLike matches what looks like a key even where it is not the one sent.
-var secretLike = regexp.MustCompile(`(?i)(bearer\s+|\b(?:sk|pk|rk|key|hf|gsk)[-_])[\w.~+/*-]{6,}=*`)
+// basicLike matches what looks like a user and a password as they are sent, and
+// userLike those of a URL.
+var (
+	basicLike = regexp.MustCompile(`(?i:basic\s+)([A-Za-z0-9+/]{6,}=*)`)
+	userLike  = regexp.MustCompile(`://[^\s/@"]+@`)
+)
+
+// hideAlike hides what looks like a secret.
+func hideAlike(text string) string {
+	text = secretLike.ReplaceAllString(text, hidden)
+	if strings.Contains(text, "://") {
+		text = userLike.ReplaceAllString(text, "://"+hidden+"@")
+	}
+	if !strings.Contains(strings.ToLower(text), "basic") {
+		return text
+	}
+	return basicLike.ReplaceAllStringFunc(text, func(found string) string {
+		sent := basicLike.FindStringSubmatch(found)[1]
+		plain, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(sent, "="))
+		if !bytes.ContainsRune(plain, ':') {
+			return found // it is a word
+		}
+		return hidden
+	})
+}
 
 // A redacted error shows its text without anything secret.
 type redacted struct {
@@ -91,6 +133,15 @@ func redact(err error, secrets ...string) error {
 			secrets = append(secrets, at.URL)
 		}
 	}
+	text := err.Error()
+	if clean := redactText(text, secrets); clean != text {
+		return redacted{err, clean}
+	}
+	return err
+}
+
+// redactText is redact for a text.
+func redactText(text string, secrets []string) string {
 	var all []string
 	for _, secret := range secrets {
 		secret = strings.TrimSpace(secret)
@@ -99,33 +150,35 @@ func redact(err error, secrets ...string) error {
 	}
 	// The longest first, since one may be part of another.
 	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	text := err.Error()
-	clean := text
-	for _, secret := range all {
+	for _, secret := range slices.Compact(all) {
 		if len(secret) >= shortestSecret {
-			clean = hideCut(strings.ReplaceAll(clean, secret, hidden), secret)
+			text = hide(text, secret)
 		}
 	}
-	clean = secretLike.ReplaceAllString(clean, hidden)
-	if clean == text {
-		return err
-	}
-	return redacted{err, clean}
+	return hideAlike(text)
 }
 
-// hideCut hides what is left of a secret where a text was cut: at its end, or at
-// an edge of what package wire quotes of a body.
-func hideCut(text, secret string) string {
-	if strings.Contains(secret, " ") {
-		return text // its token is a secret of its own
+// A secretive target knows secrets that its requests hold.
+type secretive interface{ secrets() []string }
+
+// secretsOfTarget returns what a target knows to be secret, before any request.
+func secretsOfTarget(t Target) []string {
+	if known, ok := t.(secretive); ok {
+		return known.secrets()
 	}
-	for n := len(secret) - 1; n >= shortestSecret; n-- {
-		head, tail := secret[:n], secret[len(secret)-n:]
-		if before, ok := strings.CutSuffix(text, head); ok {
-			text = before + hidden
+	return nil
+}
+
+// secretsOfPost returns the secrets of a target that sends its header to a URL.
+func secretsOfPost(base, key string, header http.Header) []string {
+	secrets := []string{key}
+	if u, err := url.Parse(base); err == nil {
+		secrets = append(secrets, secretsOfURL(u)...)
+	}
+	for name, values := range header {
+		if !harmless[http.CanonicalHeaderKey(name)] {
+			secrets = append(secrets, secretsOfHeader(name, values)...)
 		}
-		text = strings.ReplaceAll(text, head+`"...`, hidden+`"...`)
-		text = strings.ReplaceAll(text, `..."`+tail, `..."`+hidden)
 	}
-	return text
+	return secrets
 }

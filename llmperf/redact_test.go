@@ -2,12 +2,17 @@ package llmperf
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -299,4 +304,58 @@ func TestRedact(t *testing.T) {
 	wrapped := redact(fmt.Errorf("%w of K3y-K3y", io.ErrUnexpectedEOF), "K3y-K3y")
 	assert.ErrorIs(t, wrapped, io.ErrUnexpectedEOF, "the cause stays known")
 	assert.NotContains(t, everyForm(wrapped), "K3y", "no verb shows what was hidden")
+}
+
+// FuzzHide hides secrets in anything, however they are written, whole and cut.
+func FuzzHide(f *testing.F) {
+	escapes := []func(string) string{
+		func(s string) string { return s },
+		url.QueryEscape,
+		url.PathEscape,
+		strconv.Quote,
+		html.EscapeString,
+		func(s string) string { return strings.ReplaceAll(s, "/", `\/`) },
+		func(s string) string { data, _ := json.Marshal(s); return string(data) },
+	}
+	codings := []func(string) string{
+		func(s string) string { return s },
+		func(s string) string { return hex.EncodeToString([]byte(s)) },
+		func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+		func(s string) string { return base64.URLEncoding.EncodeToString([]byte("a" + s + "b")) },
+		func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte("ab" + s + "abc")) },
+	}
+	for i := range 10 {
+		f.Add(secretKey, "no such key: ", " at all", uint8(i), uint8(i+1), uint8(200))
+		f.Add(`pa55<w"o'r&d>`, "100 % \\ &amp;", "%%\\\\", uint8(i), uint8(2*i), uint8(20))
+	}
+	f.Fuzz(func(t *testing.T, secret, before, after string, inner, outer, cut uint8) {
+		if len(secret) < shortestSecret || len(secret) > 200 || len(before)+len(after) > 1000 || strings.ContainsAny(secret, ` %\&`) || !isPrintable(secret) {
+			t.Skip()
+		}
+		w := escapes[int(outer)%len(escapes)](codings[int(inner)%len(codings)](secret))
+		clean := redactText(before+w+after, []string{secret})
+		if !strings.Contains(before+hidden+after, w) { // or it would be there anyway
+			require.NotContains(t, clean, w)
+		}
+		require.Equal(t, clean, redactText(clean, []string{secret}), "what is hidden stays so")
+		if n := int(cut); n < len(secret) && n > shortestSecret { // of what was cut, the plain key
+			for _, mark := range []string{"", `"...`, "..."} {
+				require.NotContains(t, redactText("? "+secret[:n]+mark, []string{secret}), secret[:n])
+			}
+			require.NotContains(t, redactText(`..."`+secret[len(secret)-n:]+" ?", []string{secret}), secret[len(secret)-n:])
+		}
+	})
+}
+
+// isPrintable reports whether a text can be a header's value.
+func isPrintable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 127 })
+}
+
+func BenchmarkRedact(b *testing.B) {
+	err := failf(FailStatus, "the server reports an error: %s", strings.Repeat("no such model ", 14))
+	secrets := []string{"Bearer " + strings.Repeat("K3y-", 15), strings.Repeat("q", 40)}
+	for b.Loop() {
+		redact(err, secrets...)
+	}
 }

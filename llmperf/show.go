@@ -1,6 +1,10 @@
 package llmperf
 
-import "log/slog"
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
 
 // Targets that hold a key, or a password in their URL, show what String says in
 // every form: printed with %#v, logged, and as JSON or any other text.
@@ -31,3 +35,12 @@ func (o Ollama) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
 // MarshalText is String, so that no JSON shows what is secret in the URL.
 func (o Ollama) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// String is the run in a few words. Beside what it shows, a result holds the
+// target, with its key.
+func (r Result) String() string {
+	return fmt.Sprintf("%s: %s to %s in %v, of which %s failed", r.standing(), plural(r.Total.Requests, "request"), r.Target, r.Elapsed.Round(time.Second), count(r.Total.Failed))
+}
+
+// GoString is String, so that %#v does not show the key either.
+func (r Result) GoString() string { return r.String() }

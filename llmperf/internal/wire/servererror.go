@@ -22,7 +22,11 @@ func (e *ServerError) Error() string {
 	text.WriteString("the server reports an error")
 	for _, part := range []string{e.Type, e.Code} {
 		if part != "" {
-			text.WriteString(" " + strings.Join(strings.Fields(clip(part, maxExcerpt)), " "))
+			short := clip(part, maxExcerpt)
+			text.WriteString(" " + strings.Join(strings.Fields(short), " "))
+			if len(short) < len(part) {
+				text.WriteString("...")
+			}
 		}
 	}
 	if message := strings.Join(strings.Fields(e.Message), " "); message != "" {
