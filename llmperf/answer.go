@@ -74,10 +74,14 @@ func (r *chunkReader) take() error {
 	return answerBounded(r.call)
 }
 
-// answerBounded refuses an answer whose text would take all memory.
+// answerBounded refuses an answer whose text, or the times of its tokens, would
+// take all memory.
 func answerBounded(c *Call) error {
-	if len(c.answer) > maxBody {
+	switch {
+	case len(c.answer) > maxBody:
 		return failf(FailMalformed, "the text of the answer is longer than %d MiB", maxBody>>20)
+	case c.sample.Chunks >= maxChunks:
+		return failf(FailMalformed, "the answer has %s chunks with tokens, and goes on: no answer is so long", count(maxChunks))
 	}
 	return nil
 }

@@ -377,5 +377,20 @@
 //
 // An [Observer] is told of every request, step and run as it goes on.
 //
-// Requests go where the target points. Load a service that is yours.
+// # Safety
+//
+// No file, log, attribute or error shows a key: what requests send in headers that
+// are not known to be harmless, in cookies, and in a URL's query and password is
+// hidden in the words of failures, in whatever escaping or encoding a server gives
+// it back, and so is what looks like a key. Of a [TargetFunc] only the last is
+// known.
+//
+// No answer takes all memory. One with a line or an event of more than 4 MiB, a
+// body that is kept whole or a text of more than 64 MiB, compressed or not, or
+// 1,048,576 chunks with tokens is malformed; of the body of an error status 64 KiB
+// are read; and a header has 1 MiB, for targets without a Client of their own.
+// Anything else may go on until the request's timeout.
+//
+// Certificates are verified. For a private authority give the target a Client with
+// its roots.
 package llmperf

@@ -32,6 +32,8 @@ const (
 	readSize     = 4 << 10  // one read; larger than an event, small enough for thousands of users
 	maxErrorBody = 64 << 10 // of an error response
 	maxBody      = 64 << 20 // of an answer that is kept whole
+	maxHeader    = 1 << 20  // of a response, to the default client
+	maxChunks    = 1 << 20  // with tokens, of an answer: the gaps between them are kept
 )
 
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
@@ -40,6 +42,7 @@ var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 // for every user, kept alive.
 var defaultClient = sync.OnceValue(func() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxResponseHeaderBytes = maxHeader
 	transport.MaxIdleConns = 0
 	transport.MaxIdleConnsPerHost = 1 << 20
 	return &http.Client{Transport: transport}
@@ -154,7 +157,11 @@ func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReade
 	}
 	c.sent()
 	resp, err := keepingKeys(client).Do(conn.watch(req))
-	if err != nil {
+	switch {
+	case err != nil && resp != nil: // a redirect that was not to be followed; the body is closed
+		conn.answered(resp)
+		return &Failure{Class: FailStatus, Status: resp.StatusCode, Err: broken(err)}
+	case err != nil:
 		return conn.explain(broken(err))
 	}
 	defer resp.Body.Close()
@@ -162,7 +169,7 @@ func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReade
 	c.FirstByte()
 	buf := readBuffers.Get().(*[readSize]byte)
 	defer readBuffers.Put(buf)
-	if resp.StatusCode >= http.StatusMultipleChoices {
+	if resp.StatusCode < http.StatusOK || resp.StatusCode >= http.StatusMultipleChoices {
 		return statusFailure(resp, buf[:])
 	}
 	if err := body.begin(resp); err != nil {
@@ -285,8 +292,7 @@ func broken(err error) error {
 		return err
 	}
 	switch text := err.Error(); {
-	case strings.Contains(text, "malformed HTTP"):
-		return &Failure{Class: FailMalformed, Err: err}
+	case isMalformed(err):
 	case strings.Contains(text, "server closed idle connection"), strings.Contains(text, "transport connection broken"):
 		return &Failure{Class: FailReset, Err: err}
 	}
@@ -295,6 +301,10 @@ func broken(err error) error {
 
 // statusFailure reads what an error response says.
 func statusFailure(resp *http.Response, buf []byte) error {
+	failure := &Failure{Class: FailStatus, Status: resp.StatusCode}
+	if resp.StatusCode == http.StatusSwitchingProtocols { // what follows is no body, and does not end with the request's context
+		return failure
+	}
 	var text []byte
 	body := io.LimitReader(resp.Body, maxErrorBody)
 	for {
@@ -304,7 +314,6 @@ func statusFailure(resp *http.Response, buf []byte) error {
 			break
 		}
 	}
-	failure := &Failure{Class: FailStatus, Status: resp.StatusCode}
 	if len(text) > 0 {
 		failure.Err = wire.ParseError(text)
 	}

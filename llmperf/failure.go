@@ -2,6 +2,8 @@ package llmperf
 
 import (
 	"cmp"
+	"compress/flate"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,6 +11,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/textproto"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -28,7 +33,7 @@ const (
 	FailReset     FailureClass = "reset"         // the connection broke before the response began
 	FailStatus    FailureClass = "status"        // an HTTP status that is not a success
 	FailTruncated FailureClass = "truncated"     // the response broke off before its end
-	FailMalformed FailureClass = "malformed"     // the response is not what its protocol says
+	FailMalformed FailureClass = "malformed"     // the response is not what its protocol says, or longer than any is
 	FailInBand    FailureClass = "in_band_error" // an error reported inside a successful response
 	FailEmpty     FailureClass = "empty"         // a complete answer without content
 	FailTarget    FailureClass = "target"        // any other error of the target, or its panic
@@ -105,6 +110,8 @@ func classify(ctx context.Context, err error, began bool) (class record.Class, s
 		return record.Generator, int16(generator.LackOf(err))
 	case isTLS(err):
 		return record.TLS, 0
+	case isMalformed(err):
+		return record.Malformed, 0
 	case isConnect(err):
 		return record.Connect, 0
 	case isBroken(err):
@@ -128,8 +135,23 @@ func isTLS(err error) bool {
 		hostname  x509.HostnameError
 		invalid   x509.CertificateInvalidError
 	)
-	return errors.As(err, &header) || errors.As(err, &alert) || errors.As(err, &verify) ||
+	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &header) || errors.As(err, &alert) || errors.As(err, &verify) ||
 		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
+}
+
+// notHTTP is in the errors of net/http, of no type that can be told, that say that
+// a response is not what HTTP says, or has more in its header than is to be kept.
+var notHTTP = regexp.MustCompile(`malformed HTTP|malformed chunked|chunked encoding contains|chunk length|in chunked line|chunked line ends|` +
+	`bad Content-Length|invalid empty Content-Length|multiple Content-Length|unsupported transfer encoding|[Tt]railer key|suspiciously long trailer|` +
+	`response headers exceeded|header list larger|too many 1xx|parse Location header|` +
+	`connection error: (PROTOCOL|FRAME_SIZE|COMPRESSION|FLOW_CONTROL)_ERROR`)
+
+// isMalformed says whether a response is not HTTP, or its compression is wrong.
+func isMalformed(err error) bool {
+	var protocol textproto.ProtocolError
+	var corrupt flate.CorruptInputError
+	return errors.As(err, &protocol) || errors.As(err, &corrupt) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) ||
+		errors.Is(err, http.ErrLineTooLong) || notHTTP.MatchString(err.Error())
 }
 
 // isBroken says whether a connection, or a stream of an HTTP/2 connection, broke
