@@ -73,6 +73,8 @@ func (a Anthropic) virtual() error { return virtualClient("Anthropic.Client", a.
 
 func (a Anthropic) closeIdle() { closeIdle(a.Client) }
 
+func (a Anthropic) bases() []string { return []string{a.BaseURL} }
+
 func (a Anthropic) secrets() []string { return secretsOfPost(a.BaseURL, a.APIKey, a.Header) }
 
 type anthropicRequest struct {

@@ -391,6 +391,10 @@
 // are read; and a header has 1 MiB, for targets without a Client of their own.
 // Anything else may go on until the request's timeout.
 //
+// Requests go where the target points: load a service that is yours. A run of more
+// than 20 users or 10 requests per second on a host outside of private networks is
+// refused, unless [Scenario].PublicHosts names it.
+//
 // Certificates are verified. For a private authority give the target a Client with
 // its roots.
 package llmperf

@@ -155,6 +155,9 @@ func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReade
 	if req.Header.Get(OriginHeader) == "" {
 		req.Header.Set(OriginHeader, c.Origin())
 	}
+	if err := c.public.request(req.URL); err != nil {
+		return err
+	}
 	c.sent()
 	resp, err := keepingKeys(client).Do(conn.watch(req))
 	switch {

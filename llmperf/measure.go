@@ -70,7 +70,8 @@ type measurement struct {
 	log     []record.Sample
 	samples *samplesFile // nil if it was not asked for
 
-	secrets []string // what no text may show, as far as the target knows it
+	public  *publicCheck // of where requests go; nil in virtual time
+	secrets []string     // what no text may show, as far as the target knows it
 
 	interrupted atomic.Pointer[string] // why the run is to end, as soon as it can
 	first       atomic.Pointer[fault]  // the first panic of the target, an observer or the like; nil for none
@@ -121,12 +122,14 @@ type tally struct {
 }
 
 func newMeasurement(s Scenario, report func(event)) *measurement {
-	return &measurement{
+	m := &measurement{
 		scenario: s, report: report,
 		vain: func(*Step) error { return nil }, undecided: func(*Step) bool { return false }, beat: func() {},
 		lost:  func([]Step, int) string { return "" },
 		users: map[int32]*tally{}, viewer: newViewer(), gate: newGate(s), secrets: secretsOfTarget(s.Target),
 	}
+	m.public = newPublicCheck(s, m.interrupt)
+	return m
 }
 
 // run drives the load to its end and sums up.
@@ -203,6 +206,7 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 				}
 			}
 		}
+		m.public.expect(next)
 		step := &stepRun{Step: Step{Index: len(m.steps), Name: m.nameOf(next), Load: next, Begin: begin, From: begin + next.unmeasured(before), Until: begin + next.Hold}}
 		step.fall = m.fallOf(next)
 		step.bucket, step.open = newBucket(step.From, step.Until, int(math.Round(next.meanUsers())), len(parts(m.scenario.Target))), true
@@ -333,7 +337,7 @@ func (m *measurement) abort(format string, args ...any) {
 
 // newSender makes what sends requests one after the other.
 func (m *measurement) newSender(r *record.Recorder) func(context.Context, load.Request) {
-	c := &Call{clock: m.clock, rec: r, seed: m.scenario.Seed}
+	c := &Call{clock: m.clock, rec: r, seed: m.scenario.Seed, public: m.public}
 	return func(ctx context.Context, q load.Request) {
 		ctx, cancel := context.WithTimeout(ctx, q.Sent+m.patience()-m.clock.Now())
 		defer cancel()

@@ -137,6 +137,15 @@ func (m Mix) closeIdle() {
 	}
 }
 
+func (m Mix) bases() (all []string) {
+	for _, s := range m {
+		if t, ok := s.Target.(placed); ok {
+			all = append(all, t.bases()...)
+		}
+	}
+	return all
+}
+
 func (m Mix) secrets() (all []string) {
 	for _, s := range m {
 		all = append(all, secretsOfTarget(s.Target)...)

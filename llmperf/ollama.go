@@ -82,6 +82,8 @@ func (o Ollama) virtual() error { return virtualClient("Ollama.Client", o.Client
 
 func (o Ollama) closeIdle() { closeIdle(o.Client) }
 
+func (o Ollama) bases() []string { return []string{o.BaseURL} }
+
 func (o Ollama) secrets() []string { return secretsOfPost(o.BaseURL, "", o.Header) }
 
 type ollamaRequest struct {

@@ -122,6 +122,8 @@ func (o OpenAI) virtual() error { return virtualClient("OpenAI.Client", o.Client
 
 func (o OpenAI) closeIdle() { closeIdle(o.Client) }
 
+func (o OpenAI) bases() []string { return []string{o.BaseURL} }
+
 func (o OpenAI) secrets() []string { return secretsOfPost(o.BaseURL, o.APIKey, o.Header) }
 
 // An openAIRequest is what any of the APIs is sent; members of the others are

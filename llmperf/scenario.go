@@ -30,6 +30,17 @@ type Scenario struct {
 	// *llmperftest.Server. With them, Overhead tells the service's own time from theirs.
 	Upstreams []Upstream
 
+	// PublicHosts are the names, without port, of hosts outside of private networks
+	// that may be loaded with more than 20 users or 10 requests per second: a run
+	// whose profile, or search, goes past that is refused for others, so that nobody's
+	// production is loaded by mistake. Private are loopback, RFC 1918, link-local,
+	// unique local and 100.64.0.0/10 addresses, and names that resolve to these alone;
+	// a name that cannot be resolved is not judged. A target with a BaseURL is checked
+	// before any load, and every other of this package's when it is about to send its
+	// first request, which ends the run; so is one inside of a [TargetFunc]. In virtual
+	// time nothing is checked.
+	PublicHosts []string
+
 	Observers []Observer // told of the run as it goes on
 
 	// ExpectedLatency is how long an answer takes at a low load, if that is known.
@@ -151,9 +162,9 @@ func (s Scenario) validate() error {
 	if s.Short != 0 && !(s.Short > 0 && s.Short <= 1) {
 		wrong("scenario.Short is %v: want a share of the time between 0 and 1, such as 0.1, or 1 for all of it", s.Short)
 	}
-	errs = append(errs, s.Generator.validate(), validateStops(s.Stop), s.Budget.validate(s.Price, s.Target))
+	errs = append(errs, s.Generator.validate(), validateHosts(s.PublicHosts), validateStops(s.Stop), s.Budget.validate(s.Price, s.Target))
 	if errors.Join(errs...) == nil {
-		errs = append(errs, s.checkPrompts())
+		errs = append(errs, s.checkPrompts(), s.checkPublic())
 	}
 	return errors.Join(errs...)
 }

@@ -41,6 +41,7 @@ type Call struct {
 	clock  load.Clock
 	rec    *record.Recorder
 	seed   uint64
+	public *publicCheck
 	sample record.Sample
 	pcg    rand.PCG
 	rand   *rand.Rand

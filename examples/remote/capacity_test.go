@@ -13,6 +13,9 @@ import (
 // http://localhost:8000/v1 for vLLM or http://localhost:11434/v1 for Ollama:
 //
 //	LLMPERF_BASE_URL=http://localhost:8000/v1 LLMPERF_MODEL=llama-3.1-8b go test -v -count=1 -timeout 30m -run Capacity ./examples/remote
+//
+// A server that is not in a private network must be named in the scenario's
+// PublicHosts, since the load goes past 20 users.
 func TestCapacity(t *testing.T) {
 	base := os.Getenv("LLMPERF_BASE_URL")
 	if base == "" {

@@ -1,0 +1,190 @@
+package llmperf
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// resolvable is all that the tests can resolve: they ask nobody.
+var resolvable = map[string]string{
+	"llm.internal": "10.1.2.3", "gpu.example.com": "203.0.113.7", "both.example.com": "10.1.2.3 203.0.113.7", "six.example.com": "2001:db8::7",
+	"vllm": "172.18.0.5", "overlay.example.com": "100.101.102.103",
+}
+
+func init() {
+	lookup = func(_ context.Context, host string) (all []netip.Addr, err error) {
+		if resolvable[host] == "" {
+			return nil, errors.New("no such name")
+		}
+		for text := range strings.FieldsSeq(resolvable[host]) {
+			all = append(all, netip.MustParseAddr(text))
+		}
+		return all, nil
+	}
+}
+
+func TestAPublicHostIsNotLoadedUnasked(t *testing.T) {
+	users := func(n int) Profile { return list{{Users: n, Hold: time.Minute}} }
+	rate := func(r float64) Profile { return list{{Rate: r, Hold: time.Minute}} }
+	tests := []struct {
+		name, base string
+		profile    Profile
+		named      []string
+		want       string // "" for yes
+		reason     string
+	}{
+		{"public", "http://203.0.113.7:8000/v1", users(21), nil, "203.0.113.7 is a public host, and the load goes up to 21 users, past 20 users or 10 requests/s", "it may be somebody's production"},
+		{"few users", "http://203.0.113.7/v1", users(20), nil, "", "a hand's work"},
+		{"named", "http://203.0.113.7/v1", users(21), []string{"203.0.113.7"}, "", "a yes"},
+		{"another named", "http://203.0.113.8/v1", users(21), []string{"203.0.113.7"}, `set scenario.PublicHosts to []string{"203.0.113.8"}`, "a yes to one is none to another"},
+		{"rate", "https://gpu.example.com/v1", rate(10.5), nil, "gpu.example.com (203.0.113.7) is a public host, and the load goes up to 10.5 requests/s", "what it resolves to counts"},
+		{"low rate", "https://gpu.example.com/v1", rate(10), nil, "", "not past it"},
+		{"named in capitals", "https://GPU.example.com./v1", rate(50), []string{"gpu.Example.com"}, "", "names are so compared"},
+		{"IPv6", "http://[2001:db8::7]:8000/v1", users(50), nil, "2001:db8::7 is a public host", "as an address"},
+		{"IPv6 by name", "http://six.example.com/v1", users(50), nil, "(2001:db8::7) is a public", "or by name"},
+		{"IPv6 named", "http://[2001:db8::7]:8000/v1", users(50), []string{"2001:db8::7"}, "", "an address is a name"},
+		{"both", "http://both.example.com/v1", users(50), nil, "both.example.com (203.0.113.7) is a public", "one public address is enough"},
+		{"highest step", "http://203.0.113.7/v1", StepProfile{StepUsers: 5, StepTime: time.Minute, MaxUsers: 40}, nil, "up to 40 users", "the profile's highest load decides"},
+		{"ramp", "http://203.0.113.7/v1", list{{FromUsers: 100, Users: 1, Hold: time.Minute}}, nil, "up to 100 users", "wherever it is"},
+		{"shape", "http://203.0.113.7/v1", ShapeFunc(func(at time.Duration) (int, float64, bool) { return 30, 0, at < time.Minute }), nil, "up to 30 users", "of any kind"},
+		{"one that decides as it goes", "http://203.0.113.7/v1", decidesUsers{[]int{30}}, nil, "up to 30 users", "its first step is known"},
+		{"loopback", "http://127.0.0.1:1/v1", users(5000), nil, "", "this machine"},
+		{"loopback, IPv6", "http://[::1]:1/v1", users(5000), nil, "", "this machine"},
+		{"mapped", "http://[::ffff:10.0.0.1]/v1", users(5000), nil, "", "the same as 10.0.0.1"},
+		{"localhost", "http://LOCALHOST:1/v1", users(5000), nil, "", "by name"},
+		{"within localhost", "http://svc.localhost/v1", users(5000), nil, "", "by RFC 6761"},
+		{"RFC 1918", "http://192.168.1.2/v1", users(5000), nil, "", "a private network"},
+		{"just beside", "http://172.32.0.1/v1", users(5000), nil, "172.32.0.1 is a public host", "172.16.0.0/12 ends before it"},
+		{"unique local", "http://[fd00::1]/v1", users(5000), nil, "", "a private network"},
+		{"link-local", "http://[fe80::1%25eth0]/v1", users(5000), nil, "", "the same cable"},
+		{"shared", "http://overlay.example.com/v1", users(5000), nil, "", "an overlay network's addresses"},
+		{"private name", "http://llm.internal/v1", users(5000), nil, "", "what it resolves to counts"},
+		{"container", "http://vllm:8000/v1", users(5000), nil, "", "likewise"},
+		{"no such name", "http://nowhere.example.com/v1", users(5000), nil, "", "nothing is known of it, and nothing is reached"},
+		{"URL as a name", "http://127.0.0.1/v1", users(1), []string{"https://gpu.example.com/v1"}, `scenario.PublicHosts[0] is "https://gpu.example.com/v1": want a host's name`, "it would never be the same"},
+		{"port in a name", "http://127.0.0.1/v1", users(1), []string{"gpu.example.com:443"}, `want a host's name`, "ports are not compared"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, target := range []Target{
+				OpenAI{BaseURL: tt.base, Model: "m"}, &OpenAI{BaseURL: tt.base, Model: "m"}, Anthropic{BaseURL: strings.TrimSuffix(tt.base, "/v1"), Model: "m"}, Ollama{BaseURL: strings.TrimSuffix(tt.base, "/v1"), Model: "m"},
+				Mix{{"a", 1, takes(time.Millisecond)}, {"b", 1, OpenAI{BaseURL: tt.base, Model: "m"}}},
+			} {
+				_, err := plan(Scenario{Target: target, Profile: tt.profile, PublicHosts: tt.named}, FailureRateBelow(0.5).checks(), time.Time{})
+				if tt.want == "" {
+					assert.NoError(t, err, tt.reason)
+				} else {
+					assert.ErrorContains(t, err, tt.want, tt.reason)
+				}
+			}
+		})
+	}
+}
+
+// decidesUsers is a profile that is not known before the run.
+type decidesUsers struct{ users []int }
+
+func (d decidesUsers) Next(done []Step) (Load, bool) {
+	if len(done) == len(d.users) {
+		return Load{}, false
+	}
+	return Load{Users: d.users[len(done)], Hold: 300 * time.Millisecond}, true
+}
+
+func TestASearchOnAPublicHostIsAsked(t *testing.T) {
+	target := OpenAI{BaseURL: "http://203.0.113.7/v1", Model: "m"}
+	checks := Latency.P95Below(time.Second).checks()
+	_, err := planSearch(Scenario{Target: target}, Search{MaxUsers: 21}, checks, time.Time{})
+	assert.ErrorContains(t, err, "up to 21 users")
+	_, err = planSearch(Scenario{Target: target}, Search{MaxRate: 40, Looks: []time.Duration{time.Hour}}, checks, time.Time{})
+	assert.ErrorContains(t, err, "up to 40 requests/s")
+	_, err = planSearch(Scenario{Target: target, PublicHosts: []string{"203.0.113.7"}}, Search{MaxUsers: 21, First: 10}, checks, time.Time{})
+	assert.NoError(t, err)
+}
+
+// TestARequestToAPublicHostIsNotSent where only the request says where it goes.
+func TestARequestToAPublicHostIsNotSent(t *testing.T) {
+	var sent atomic.Int64
+	client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		sent.Add(1)
+		body := io.NopCloser(strings.NewReader(`data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}` + "\n\n"))
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {eventStream}}, Body: body, Request: r}, nil
+	})}
+	openAI := OpenAI{BaseURL: "http://gpu.example.com/v1", Model: "m", Client: client}
+	any := HTTP{Client: client, New: func(ctx context.Context, _ *Call) (*http.Request, error) {
+		return http.NewRequestWithContext(ctx, http.MethodGet, "http://gpu.example.com/", http.NoBody)
+	}}
+	heavy := list{{Users: 21, Hold: 300 * time.Millisecond}}
+	tests := []struct {
+		name    string
+		target  Target
+		profile Profile
+		named   []string
+		refused bool
+		reason  string
+	}{
+		{"HTTP", any, heavy, nil, true, "its URL is known when the request is made"},
+		{"HTTP, named", any, heavy, []string{"gpu.example.com"}, false, "a yes"},
+		{"HTTP, few", any, list{{Users: 2, Hold: 300 * time.Millisecond}}, nil, false, "a hand's work"},
+		{"within a function", TargetFunc(openAI.Send), heavy, nil, true, "what is inside is not known before"},
+		{"later", openAI, decidesUsers{[]int{1, 30}}, nil, true, "a profile may decide so"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			sent.Store(0)
+			succeeded := 0
+			s := Scenario{Target: tt.target, Profile: tt.profile, PublicHosts: tt.named, Warmup: NoWarmup, Think: Constant(200 * time.Millisecond)}
+			s.Observers = []Observer{{Sample: func(s Sample) {
+				if s.Failure == "" {
+					succeeded++
+				}
+			}}}
+			res, err := Measure(t.Context(), s)
+			if !tt.refused {
+				require.NotNil(t, res)
+				assert.Positive(t, sent.Load(), tt.reason)
+				return
+			}
+			assert.ErrorContains(t, err, "gpu.example.com (203.0.113.7) is a public host", tt.reason)
+			if tt.name == "later" {
+				assert.EqualValues(t, succeeded, sent.Load(), "those of the one user before")
+				assert.Positive(t, succeeded)
+			} else {
+				assert.Zero(t, sent.Load())
+			}
+		})
+	}
+}
+
+func TestNothingIsPublicInVirtualTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, err := plan(Scenario{Target: OpenAI{BaseURL: "http://203.0.113.7/v1", Model: "m"}, Profile: list{{Users: 500, Hold: time.Minute}}}, FailureRateBelow(0.5).checks(), time.Time{})
+		assert.NoError(t, err)
+	})
+}
+
+func TestResolvingANameIsBoundedInTime(t *testing.T) {
+	before := lookup
+	t.Cleanup(func() { lookup = before })
+	lookup = func(ctx context.Context, _ string) ([]netip.Addr, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		_, public := publicAddress("slow.example.com")
+		assert.False(t, public)
+		assert.Equal(t, lookupTime, time.Since(begin))
+	})
+}
