@@ -42,13 +42,22 @@ func readPrompts(path string) ([]entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prompt file: %w: the path is relative to the folder of the test", err)
 	}
+	entries, err := promptsIn(strings.ToLower(filepath.Ext(path)), data)
+	if err != nil {
+		return nil, fmt.Errorf("prompt file %s%w", path, err)
+	}
+	return entries, nil
+}
+
+// promptsIn reads the prompts of a file with an extension in lower case. Errors
+// follow the name of the file.
+func promptsIn(ext string, data []byte) (entries []entry, err error) {
 	if !utf8.Valid(data) {
-		return nil, fmt.Errorf("prompt file %s is not UTF-8 text: save it as such", path)
+		return nil, errors.New(" is not UTF-8 text: save it as such")
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	var entries []entry
 	want := "one JSON object a line"
-	switch strings.ToLower(filepath.Ext(path)) {
+	switch ext {
 	case ".txt":
 		entries, want = promptLines(data), "a prompt a line"
 	case ".json":
@@ -58,10 +67,10 @@ func readPrompts(path string) ([]entry, error) {
 		entries, err = promptObjects(data)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("prompt file %s, %w", path, err)
+		return nil, fmt.Errorf(", %w", err)
 	}
 	if len(entries) == 0 {
-		return nil, fmt.Errorf("prompt file %s has no prompts: want %s", path, want)
+		return nil, fmt.Errorf(" has no prompts: want %s", want)
 	}
 	return entries, nil
 }

@@ -1,6 +1,8 @@
 package llmperf
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -97,4 +99,47 @@ func TestEveryPromptOfAFileIsSent(t *testing.T) {
 		seen[sent(t, prompts, callOf(1, 0, n))[0].Content]++
 	}
 	assert.Len(t, seen, 5)
+}
+
+// FuzzPromptFile reads anything: what is taken for prompts can be sent, and is the
+// same when written as an object a line.
+func FuzzPromptFile(f *testing.F) {
+	extensions := []string{".txt", ".json", ".jsonl"}
+	for i, file := range []string{"prompts.txt", "sharegpt.json", "prompts.jsonl"} {
+		data, err := os.ReadFile("../testdata/" + file)
+		require.NoError(f, err)
+		f.Add(data, uint8(i))
+	}
+	for _, text := range []string{
+		`{"messages": [{"role": "developer", "content": [{"type": "text", "text": "One"}]}, {"role": "assistant", "content": null}]}`,
+		`{"prompt": "One", "conversations": [{"from": "system", "value": "S"}, {"from": "human", "value": " "}]}`, `[]`, "\ufeff", "null",
+	} {
+		f.Add([]byte(text), uint8(2))
+		f.Add([]byte("["+text+"]"), uint8(1))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, kind uint8) {
+		entries, err := promptsIn(extensions[int(kind)%len(extensions)], data)
+		if err != nil {
+			require.Empty(t, entries)
+			return
+		}
+		require.NotEmpty(t, entries)
+		var lines bytes.Buffer
+		for _, e := range entries {
+			require.NotEmpty(t, e.messages)
+			require.True(t, e.opening >= 1 && e.opening <= len(e.messages), "%d of %d", e.opening, len(e.messages))
+			for _, m := range e.messages {
+				require.NotEmpty(t, m.Content)
+				require.Contains(t, []string{"system", "developer", "user", "assistant"}, m.Role)
+			}
+			require.NotEqual(t, "assistant", e.messages[len(e.messages)-1].Role, "an answer is what is asked for")
+			require.NoError(t, json.NewEncoder(&lines).Encode(map[string]any{"messages": e.messages}))
+		}
+		again, err := promptsIn(".jsonl", lines.Bytes())
+		require.NoError(t, err)
+		require.Len(t, again, len(entries))
+		for i := range entries {
+			require.Equal(t, entries[i].messages, again[i].messages)
+		}
+	})
 }

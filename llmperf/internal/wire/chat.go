@@ -38,7 +38,7 @@ func parseChat(data []byte, c *Chunk, part string) (choices, ping bool, err erro
 		for s.Member() {
 			switch string(s.Key()) {
 			case "type":
-				ping = string(s.Value()) == `"ping"`
+				ping = string(word(s.Value())) == "ping"
 			case "choices":
 				choices = true
 				c.readChoices(&s, part)
@@ -47,7 +47,7 @@ func parseChat(data []byte, c *Chunk, part string) (choices, ping bool, err erro
 			case "error":
 				failed = failed || IsError(s.Value())
 			case "object":
-				failed = failed || string(s.Value()) == `"error"`
+				failed = string(word(s.Value())) == "error" || failed
 			}
 		}
 	}

@@ -2,11 +2,15 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 
@@ -316,8 +320,70 @@ func (d dialect) fuzz(f *testing.F) {
 				require.True(t, with.Content)
 				require.True(t, strings.ToValidUTF8(string(text), "") == string(text))
 			}
+			other := []byte{}
+			again := wire.Chunk{Text: &other}
+			require.NoError(t, parse("", rewritten(t, data), &again), "the same document, written otherwise")
+			require.Equal(t, without.Error == nil, again.Error == nil)
+			again.Text, again.Error = nil, without.Error // which may quote it
+			if again.Finish != "" && strings.ContainsAny(without.Finish[:min(1, len(without.Finish))], "{[") {
+				again.Finish = without.Finish // what is no string is kept as it was written
+			}
+			require.Equal(t, without, again)
+			require.Equal(t, string(text), string(other))
 		}
 	})
+}
+
+// rewritten is a JSON document as encoding/json reads it, written otherwise: with
+// white space everywhere and nothing but escapes in strings.
+func rewritten(t *testing.T, data []byte) []byte {
+	tokens := json.NewDecoder(bytes.NewReader(data))
+	tokens.UseNumber()
+	var out bytes.Buffer
+	type level struct {
+		object bool
+		n      int // tokens so far
+	}
+	var open []level
+	for {
+		token, err := tokens.Token()
+		if err == io.EOF {
+			return out.Bytes()
+		}
+		require.NoError(t, err)
+		delim, _ := token.(json.Delim)
+		if delim == '}' || delim == ']' {
+			open = open[:len(open)-1]
+		} else if len(open) > 0 {
+			at := &open[len(open)-1]
+			switch {
+			case at.object && at.n%2 == 1:
+				out.WriteString("\t:\n")
+			case at.n > 0:
+				out.WriteString(" , ")
+			}
+			at.n++
+		}
+		out.WriteString(" ")
+		switch v := token.(type) {
+		case json.Delim:
+			out.WriteString(v.String())
+			if v == '{' || v == '[' {
+				open = append(open, level{object: v == '{'})
+			}
+		case string:
+			out.WriteString(`"`)
+			for _, unit := range utf16.Encode([]rune(v)) {
+				fmt.Fprintf(&out, `\u%04x`, unit)
+			}
+			out.WriteString(`"`)
+		case nil:
+			out.WriteString("null")
+		default:
+			fmt.Fprint(&out, v)
+		}
+		out.WriteString(" ")
+	}
 }
 
 func FuzzChat(f *testing.F)       { dialects[0].fuzz(f) }
