@@ -159,7 +159,8 @@ func isMalformed(err error) bool {
 func isBroken(err error) bool {
 	var stream http2Stream
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE) || errors.As(err, &stream) || strings.Contains(err.Error(), "http2: server sent GOAWAY")
+		errors.Is(err, syscall.EPIPE) || errors.As(err, &stream) || strings.Contains(err.Error(), "http2: server sent GOAWAY") ||
+		strings.Contains(err.Error(), "unexpected EOF reading trailer")
 }
 
 // An http2Stream is the error of a stream that was reset. That of net/http has

@@ -23,7 +23,7 @@ const (
 // hold keeps a step's load up for as long as the step is to be measured, and
 // returns when the next one begins. It returns false if the run is to end.
 func (m *measurement) hold(ctx context.Context, step *stepRun) (time.Duration, bool) {
-	defer step.close()
+	defer func() { m.early = append(m.early, step.close()...) }()
 	if p, ok := m.scenario.Profile.(*prober); ok {
 		ok := p.hold(ctx, m, step)
 		return m.clock.Now(), ok
@@ -126,10 +126,12 @@ func (s *stepRun) extend(until time.Duration) {
 	s.bucket.extend(until)
 }
 
-// close ends the step: what was sent after its end does not count.
-func (s *stepRun) close() {
-	s.open = false
-	s.bucket.later = nil
+// close ends the step: what was sent after its end, which it returns, does not
+// count in it.
+func (s *stepRun) close() []record.Sample {
+	later := s.bucket.later
+	s.open, s.bucket.later = false, nil
+	return later
 }
 
 // extend moves the bucket's end, and takes in what was sent before it. Where the

@@ -83,6 +83,8 @@ type measurement struct {
 	crowd  *load.Crowd
 	warmup *bucket
 	steps  []*stepRun
+	early  []record.Sample  // sent after the end of the last of steps, or of the warm-up: the next may have begun by then
+	over   bool             // no step is to come
 	told   int              // steps[:told] were reported complete
 	users  map[int32]*tally // of an open loop, one for all of them
 	open   bool             // it is one
@@ -145,6 +147,7 @@ func (m *measurement) run(ctx context.Context) *Result {
 	m.nextView = windowEvery
 	m.observeStart()
 	now := m.runSteps(ctx)
+	m.over, m.early = true, nil
 	m.concludeSteps()
 	m.drain(ctx)
 	end(errRunOver)
@@ -210,7 +213,7 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 		step := &stepRun{Step: Step{Index: len(m.steps), Name: m.nameOf(next), Load: next, Begin: begin, From: begin + next.unmeasured(before), Until: begin + next.Hold}}
 		step.fall = m.fallOf(next)
 		step.bucket, step.open = newBucket(step.From, step.Until, int(math.Round(next.meanUsers())), len(parts(m.scenario.Target))), true
-		m.steps = append(m.steps, step)
+		m.begin(step)
 		m.apply(next, before, begin)
 		before = next.end()
 		if begin, ok = m.hold(ctx, step); !ok {
@@ -429,13 +432,44 @@ func (m *measurement) file(s *record.Sample) {
 		m.warmup.add(s)
 		return
 	}
+	m.place(s)
+}
+
+// place puts a sample into the step in which it was sent. In real time it may have
+// ended before that has been begun here.
+func (m *measurement) place(s *record.Sample) {
+	sent := time.Duration(s.Sent)
 	for i := len(m.steps) - 1; i >= 0; i-- {
-		if step := m.steps[i]; sent >= step.Begin {
-			step.note(s)
-			if sent >= step.From && (step.open || sent < step.Until) {
-				step.bucket.add(s)
-			}
-			return
+		step := m.steps[i]
+		if sent < step.Begin {
+			continue
+		}
+		step.note(s)
+		if sent >= step.From && (step.open || sent < step.Until) {
+			step.bucket.add(s)
+		} else if sent >= step.Until && i == len(m.steps)-1 {
+			m.keep(s)
+		}
+		return
+	}
+	m.keep(s)
+}
+
+// keep keeps a sample for the next step.
+func (m *measurement) keep(s *record.Sample) {
+	if !m.over {
+		m.early = append(m.early, *s)
+	}
+}
+
+// begin makes a step the current one, with what was sent in it already.
+func (m *measurement) begin(step *stepRun) {
+	m.steps = append(m.steps, step)
+	early := m.early
+	m.early = nil
+	for i := range early {
+		if time.Duration(early[i].Sent) >= step.Begin {
+			m.place(&early[i])
 		}
 	}
 }

@@ -74,8 +74,7 @@ func (f *samplesFile) add(s *record.Sample) {
 }
 
 // writeSamples writes the requests that have ended, in that order, but for those
-// sent after the end of a step that may yet be held on: whether they count is not
-// known.
+// of whom it is not known whether, or in which step, they count.
 func (m *measurement) writeSamples() {
 	f := m.samples
 	if f == nil {
@@ -97,14 +96,17 @@ func (m *measurement) writeSamples() {
 	f.csv.Flush()
 }
 
-// undecidedYet reports whether a request was sent after the end of a step that may
-// yet be held on.
+// undecidedYet reports whether a request was sent after the end of the last step,
+// or of the warm-up: that step may yet be held on, or the next have begun by then.
 func (m *measurement) undecidedYet(s *record.Sample) bool {
-	if len(m.steps) == 0 {
-		return false
+	end := time.Duration(0)
+	if m.warmup != nil {
+		end = m.warmup.until
 	}
-	last := m.steps[len(m.steps)-1]
-	return last.open && time.Duration(s.Sent) >= last.Until
+	if len(m.steps) > 0 {
+		end = m.steps[len(m.steps)-1].Until
+	}
+	return !m.over && time.Duration(s.Sent) >= end
 }
 
 // row is the sample as a row of samples.csv.
