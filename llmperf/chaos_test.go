@@ -297,8 +297,8 @@ func (c *watchedClient) letGo(t *testing.T) {
 
 // chaosLoads are the loops that every chaos is put to.
 var chaosLoads = map[string]llmperf.Profile{
-	"closed": llmperf.Steps(llmperf.Load{Users: 8, Hold: 150 * time.Millisecond}, llmperf.Load{Users: 16, Hold: 300 * time.Millisecond}),
-	"open":   llmperf.Steps(llmperf.Load{Rate: 200, Hold: 150 * time.Millisecond}, llmperf.Load{Rate: 400, Hold: 300 * time.Millisecond}),
+	"closed": llmperf.Steps(llmperf.Load{Users: 8, Hold: 80 * time.Millisecond}, llmperf.Load{Users: 16, Hold: 200 * time.Millisecond}),
+	"open":   llmperf.Steps(llmperf.Load{Rate: 200, Hold: 80 * time.Millisecond}, llmperf.Load{Rate: 400, Hold: 200 * time.Millisecond}),
 }
 
 // chaotic runs both loops against a target and checks that nothing else but the
@@ -311,6 +311,9 @@ func chaotic(t *testing.T, timeout time.Duration, target func(client *http.Clien
 		may[strings.TrimPrefix(class, "?")] = true
 	}
 	for _, loop := range slices.Sorted(maps.Keys(chaosLoads)) {
+		if testing.Short() && loop == "open" {
+			continue
+		}
 		t.Run(loop, func(t *testing.T) {
 			client := newWatchedClient()
 			told, res, err := account(t, llmperf.Scenario{
@@ -333,7 +336,7 @@ func chaotic(t *testing.T, timeout time.Duration, target func(client *http.Clien
 	}
 }
 
-const ample = 10 * time.Second // more than anything takes that is answered
+const ample = 30 * time.Second // more than anything takes that is answered
 
 // TestChaosOnTheWire: whatever a server does to a response, each request that was
 // begun is counted once, in its class.
@@ -583,7 +586,7 @@ func TestChaosAfterTheHandshake(t *testing.T) {
 	chaotic(t, ample, func(client *http.Client) llmperf.Target {
 		client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots}
 		return llmperf.OpenAI{BaseURL: "https://" + listener.Addr().String(), Model: "m", Client: client}
-	}, "", "tls", "reset")
+	}, "", "tls", "reset", "?timeout") // handshakes take a busy machine long
 }
 
 // TestChaosAmongObservers: one that panics, or ends its goroutine, ends the run,
