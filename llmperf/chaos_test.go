@@ -648,3 +648,28 @@ func TestWhatIsSentBeforeAStepIsKnownCounts(t *testing.T) {
 		})
 	}
 }
+
+// TestChaosOfATargetThatDoesNotReturn, whatever its context says: those requests
+// are told as unfinished.
+func TestChaosOfATargetThatDoesNotReturn(t *testing.T) {
+	for name, load := range map[string]llmperf.Load{"closed": {Users: 4, Hold: time.Minute}, "open": {Rate: 5, Hold: time.Minute}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				told, _, err := account(t, llmperf.Scenario{
+					Target: llmperf.TargetFunc(func(_ context.Context, c *llmperf.Call) error {
+						time.Sleep(100 * time.Millisecond)
+						if c.User()%4 == 3 && (load.Rate > 0 || c.Number() == 5) {
+							time.Sleep(time.Hour)
+						}
+						return nil
+					}),
+					Profile: llmperf.Steps(load), Warmup: llmperf.NoWarmup, Timeout: time.Second,
+				})
+				time.Sleep(2 * time.Hour) // now they do
+				require.ErrorContains(t, err, "a target did not return")
+				assert.Positive(t, told["unfinished"])
+				assert.Positive(t, told[""])
+			})
+		})
+	}
+}

@@ -324,7 +324,7 @@ func (m *measurement) drain(ctx context.Context) {
 func (m *measurement) countPending() {
 	now := int64(m.clock.Now())
 	m.crowd.Pending(func(q load.Request) {
-		s := record.Sample{User: int32(q.User), Sent: int64(q.Sent), Open: q.Open, End: now, Class: record.Unfinished, Detail: "the target did not return"}
+		s := record.Sample{User: int32(q.User), Number: int32(q.Number), Sent: int64(q.Sent), Open: q.Open, End: now, Class: record.Unfinished, Detail: "the target did not return"}
 		if q.Open {
 			s.Dispatched = s.Sent // or later: its sender, who knows, has not told
 		}

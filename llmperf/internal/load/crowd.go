@@ -148,7 +148,7 @@ func (c *Crowd) Waiting(t time.Duration) bool {
 func (c *Crowd) Pending(visit func(Request)) {
 	c.each(func(s *sender) {
 		if sent := s.sending.Load(); sent != idle && sent != aboutToSend {
-			visit(Request{User: int(s.user.Load()), Sent: time.Duration(sent), Open: s.arrival})
+			visit(Request{User: int(s.user.Load()), Number: int(s.nth.Load()), Sent: time.Duration(sent), Open: s.arrival})
 		}
 	})
 }

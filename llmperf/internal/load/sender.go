@@ -20,6 +20,7 @@ type sender struct {
 	recorder *record.Recorder
 	sending  atomicTime
 	user     atomic.Int32 // whose request it is
+	nth      atomic.Int32 // which of the user's it is
 	arrival  bool         // of an open loop
 }
 

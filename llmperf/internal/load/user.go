@@ -35,6 +35,7 @@ func (u *user) run(c *Crowd) {
 			u.sending.Store(idle)
 			return
 		}
+		u.nth.Store(int32(n))
 		u.sending.Store(int64(sent))
 		u.send(func() { request(c.ctx, Request{User: u.number, Number: n, Sent: sent, Due: at, Row: -1}) })
 		now := c.Clock.Now()
