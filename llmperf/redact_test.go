@@ -252,6 +252,21 @@ func TestARedirectInCirclesEnds(t *testing.T) {
 	assert.ErrorContains(t, sendTo(t, target), "stopped after 10 redirects")
 }
 
+// TestWhatAProxyIsSentIsHidden, though the target does not know of it.
+func TestWhatAProxyIsSentIsHidden(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprintf(w, "not with %s", strings.TrimPrefix(r.Header.Get("Proxy-Authorization"), "Basic "))
+	}))
+	t.Cleanup(proxy.Close)
+	transport := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
+		return url.Parse(strings.Replace(proxy.URL, "http://", "http://ann:pa55word@", 1))
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	err := sendTo(t, OpenAI{BaseURL: "http://llm.example/v1", Model: "m", Client: &http.Client{Transport: transport}})
+	assert.EqualError(t, err, "status 403: the server reports an error: not with [redacted]")
+}
+
 func TestConnectionErrorsShowNoURL(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
