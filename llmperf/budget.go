@@ -121,7 +121,7 @@ func (s Spending) tokens() int { return s.PromptTokens + s.OutputTokens }
 
 // add takes in a request that has ended.
 func (s *Spending) add(r *record.Sample) {
-	if r.Left() == 0 {
+	if r.Left() == 0 || r.Class == record.Generator {
 		return // never sent
 	}
 	s.Requests++

@@ -80,7 +80,8 @@ func TestTheGeneratorIsMeasuredInRealTimeAlone(t *testing.T) {
 	res, err := llmperf.Measure(t.Context(), s)
 	require.NoError(t, err)
 	for _, g := range []llmperf.GeneratorStats{res.Steps[0].Generator, res.Generator} {
-		assert.InDelta(t, 150, g.Lag.N, 1, "a look every 10 ms of what was measured")
+		assert.LessOrEqual(t, g.Lag.N, 151, "a look every 10 ms of what was measured")
+		assert.Greater(t, g.Lag.N, 50, "and if the machine did nothing at its end, less")
 		assert.Positive(t, g.Lag.P99)
 		assert.Equal(t, res.Steps[0].Requests, g.Delay.N)
 		assert.Equal(t, runtime.GOMAXPROCS(0), g.Cores)
@@ -124,7 +125,7 @@ func TestALateGeneratorMakesItsStepInvalid(t *testing.T) {
 	step := res.Steps[0]
 	assert.Greater(t, step.Generator.Lag.P99, 5*time.Millisecond)
 	assert.Greater(t, step.Generator.Delay.P99, 5*time.Millisecond, "requests are sent as late as goroutines wake")
-	assert.Regexp(t, `^the generator was the bottleneck: it woke up \S+ ms late at p99 \(limit \S+ ms\)`, step.Invalid)
+	assert.Regexp(t, `^the generator was the bottleneck: it woke up \S+ m?s late at p99 \(limit \S+ m?s\)`, step.Invalid)
 	for _, o := range res.Check(llmperf.Latency.P50Below(time.Minute), llmperf.Latency.P90Below(time.Millisecond), llmperf.ThroughputAbove(1)) {
 		assert.Equal(t, llmperf.Invalid, o.Verdict, "be it a pass or a failure: %s", o.Message)
 	}
@@ -156,13 +157,16 @@ func TestEveryRequestIsInOnePlace(t *testing.T) {
 		return target.Send(ctx, c)
 	})
 	s.Profile, s.Warmup = hold(4, 30*time.Second), llmperf.NoWarmup
-	tried, own := 0, 0
+	tried, own, sent := 0, 0, 0
 	s.Observers = []llmperf.Observer{{Sample: func(s llmperf.Sample) {
 		if s.Measured {
 			tried++
 		}
 		if s.Measured && s.Failure == string(llmperf.FailGenerator) {
 			own++
+		}
+		if s.Failure != string(llmperf.FailGenerator) {
+			sent++
 		}
 	}}}
 	s.Stop = []llmperf.Stop{llmperf.WhenFailing(0.6)} // of those sent, half fail
@@ -184,6 +188,7 @@ func TestEveryRequestIsInOnePlace(t *testing.T) {
 		assert.LessOrEqual(t, float64(w.Failed), 0.6*float64(w.Requests), "nor at %v", w.At)
 	}
 	assert.Equal(t, step.GeneratorFailures, res.Total.GeneratorFailures)
+	assert.Equal(t, sent, res.Spent.Requests, "what was not sent takes nothing of the target")
 }
 
 // TestAnErrorOfThisMachineIsToldFromOneOfTheService, over each way that it may take
@@ -276,7 +281,7 @@ func TestARunWhoseStepsAreAllInvalidFails(t *testing.T) {
 		assert.Contains(t, out, "--- "+verdict+": TestSubject/users=2/latency_p50 ", "an invalid SLO is as one that is undecided")
 		assert.Contains(t, out, "--- "+verdict+": TestSubject/failure_rate ")
 		assert.Contains(t, out, "--- FAIL: TestSubject ", "but nothing at all was measured of the service")
-		assert.Regexp(t, `run_test.go:\d+|generator_test.go:\d+: no step says anything of the service, so nothing was proved: the generator was the bottleneck: it woke up \S+ ms late at p99`, out)
+		assert.Regexp(t, `generator_test.go:\d+: no step says anything of the service, so nothing was proved: the generator was the bottleneck: it woke up \S+ m?s late at p99`, out)
 		assert.Regexp(t, `=== ATTR  TestSubject/users=2/latency_p50 llmperf.verdict invalid\n`, out)
 		assert.Contains(t, out, "=== ATTR  TestSubject llmperf.steps_invalid 1\n")
 		assert.Contains(t, out, "=== ATTR  TestSubject llmperf.verdicts_invalid 3\n")
