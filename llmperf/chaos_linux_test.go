@@ -105,8 +105,12 @@ func init() {
 	subjects["disk full"] = func(t *testing.T) {
 		s := undecided()
 		s.Observers = []llmperf.Observer{{Stop: func(*llmperf.Result) {
-			if os.Getenv("CHAOS") == "gone" {
-				os.RemoveAll(filepath.Join(os.Getenv("LLMPERF_OUT"), t.Name()))
+			folder := filepath.Join(os.Getenv("LLMPERF_OUT"), t.Name())
+			switch full := os.Getenv("FULL"); {
+			case os.Getenv("CHAOS") == "gone":
+				os.RemoveAll(folder)
+			case full != "":
+				os.Symlink("/dev/full", filepath.Join(folder, full+".tmp"))
 			}
 		}}}
 		llmperf.Run(t, s, llmperf.FailureRateBelow(0.5), llmperf.Latency.P50Below(time.Minute))
@@ -131,12 +135,12 @@ func TestChaosOfTheDisk(t *testing.T) {
 			dir := t.TempDir()
 			folder := filepath.Join(dir, "TestSubject")
 			require.NoError(t, os.Mkdir(folder, 0o777))
-			full := name + ".tmp"
-			if name == "samples.csv" {
-				full = name
+			full := name
+			if name == "samples.csv" { // which is written from the run's begin on
+				full = ""
+				require.NoError(t, os.Symlink("/dev/full", filepath.Join(folder, name)))
 			}
-			require.NoError(t, os.Symlink("/dev/full", filepath.Join(folder, full)))
-			out := runSubject(t, "disk full", "LLMPERF_OUT="+dir, "LLMPERF_SAMPLES=1")
+			out := runSubject(t, "disk full", "LLMPERF_OUT="+dir, "LLMPERF_SAMPLES=1", "FULL="+full)
 			reported(out)
 			assert.Regexp(t, `llmperf: `+strings.ReplaceAll(name, ".", `\.`)+`: .*no space left on device`, out)
 			for _, other := range files {
