@@ -105,12 +105,8 @@ func init() {
 	subjects["disk full"] = func(t *testing.T) {
 		s := undecided()
 		s.Observers = []llmperf.Observer{{Stop: func(*llmperf.Result) {
-			folder := filepath.Join(os.Getenv("LLMPERF_OUT"), t.Name())
-			switch full := os.Getenv("FULL"); {
-			case os.Getenv("CHAOS") == "gone":
-				os.RemoveAll(folder)
-			case full != "":
-				os.Symlink("/dev/full", filepath.Join(folder, full+".tmp"))
+			if os.Getenv("CHAOS") == "gone" {
+				os.RemoveAll(filepath.Join(os.Getenv("LLMPERF_OUT"), t.Name()))
 			}
 		}}}
 		llmperf.Run(t, s, llmperf.FailureRateBelow(0.5), llmperf.Latency.P50Below(time.Minute))
@@ -135,14 +131,19 @@ func TestChaosOfTheDisk(t *testing.T) {
 			dir := t.TempDir()
 			folder := filepath.Join(dir, "TestSubject")
 			require.NoError(t, os.Mkdir(folder, 0o777))
-			full := name
-			if name == "samples.csv" { // which is written from the run's begin on
-				full = ""
+			why := "no space left on device"
+			switch name {
+			case "result.json": // which is written several times, so that it must be in the way for good
+				why = "file exists"
+				require.NoError(t, os.MkdirAll(filepath.Join(folder, name, "something"), 0o777))
+			case "samples.csv":
 				require.NoError(t, os.Symlink("/dev/full", filepath.Join(folder, name)))
+			default:
+				require.NoError(t, os.Symlink("/dev/full", filepath.Join(folder, name+".tmp")))
 			}
-			out := runSubject(t, "disk full", "LLMPERF_OUT="+dir, "LLMPERF_SAMPLES=1", "FULL="+full)
+			out := runSubject(t, "disk full", "LLMPERF_OUT="+dir, "LLMPERF_SAMPLES=1")
 			reported(out)
-			assert.Regexp(t, `llmperf: `+strings.ReplaceAll(name, ".", `\.`)+`: .*no space left on device`, out)
+			assert.Regexp(t, `llmperf: `+strings.ReplaceAll(name, ".", `\.`)+`: .*`+why, out)
 			for _, other := range files {
 				if other != name {
 					assert.NotContains(t, out, "llmperf: "+other+": ")

@@ -139,7 +139,7 @@ func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) 
 	var conn connection
 	defer func() {
 		if r := recover(); r != nil {
-			err = panicked(r)
+			err = failf(FailTarget, "the target %w", panicked(r))
 		}
 		if err != nil {
 			err = redact(err, append(secretsOf(req), conn.secrets()...)...)
