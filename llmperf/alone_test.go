@@ -91,6 +91,7 @@ func TestALoadInAParallelTestIsRefused(t *testing.T) {
 }
 
 func TestTwoLoadsAtOnceInOneProcessAreRefused(t *testing.T) {
+	t.Parallel()
 	out := runSubject(t, "two loads at once")
 	assert.Contains(t, out, "nothing was sent, since the load of TestSubject is on in this process")
 	assert.Contains(t, out, "--- PASS: TestSubject/users=2/latency_p50", "the first goes on")
@@ -159,6 +160,7 @@ func TestALoadThatIsOnKeepsOthersWaitingUntilItsProcessEnds(t *testing.T) {
 }
 
 func TestAFolderThatCannotBeLockedIsNoReasonNotToRun(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.Symlink(t.TempDir(), filepath.Join(dir, fmt.Sprintf("llmperf-%d", os.Getuid()))))
 	out := runSubject(t, "a load", "TMPDIR="+dir, "LLMPERF_LOCK=")

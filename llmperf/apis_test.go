@@ -55,6 +55,7 @@ func apis() []api {
 }
 
 func TestEveryAPIMeasuresTheServersOwnRecord(t *testing.T) {
+	t.Parallel()
 	for _, engine := range []struct {
 		name   string
 		engine llmperftest.Engine

@@ -112,12 +112,14 @@ func ours(c cell) tally  { return c.ours }
 func naive(c cell) tally { return c.naive }
 
 func TestCalibrationOfSLOs(t *testing.T) {
+	t.Parallel()
 	g := judgeAll(t, independent(300), allClaims, atLimit, runs(500))
 	assert.Empty(t, g.check(ours))
 	assert.NotEmpty(t, g.check(naive), "comparing bare figures is wrong half the time; a check that lets it through checks nothing")
 }
 
 func TestCalibrationOfSLOsOverManySteps(t *testing.T) {
+	t.Parallel()
 	claims := []claim{claimP50, claimP95, claimFail}
 	g := judgeAll(t, manySteps(300, 1), claims, atLimit, runs(100))
 	assert.Empty(t, g.check(ours))
@@ -137,6 +139,7 @@ func (s search) check(rule hits) error {
 }
 
 func TestCalibrationOfSaturation(t *testing.T) {
+	t.Parallel()
 	none := healthy.search(t, 100, 0, runs(100))
 	assert.NoError(t, none.check(none.ours))
 	sharp := sharpKnee.search(t, 300, 0, runs(60))

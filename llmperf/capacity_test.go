@@ -411,6 +411,7 @@ func init() {
 }
 
 func TestFindCapacityReportsProbesAsSubtests(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	out := runSubject(t, "capacity", "LLMPERF_OUT="+dir)
 	for _, line := range []string{
@@ -461,6 +462,7 @@ func TestAClaimedCapacityIsASubtest(t *testing.T) {
 }
 
 func TestASearchThatCannotGoOnFailsItsTest(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		subject string
 		wants   []string

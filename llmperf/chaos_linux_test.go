@@ -116,6 +116,7 @@ func init() {
 // TestChaosOfTheDisk: where a file cannot be written, the test fails and says which,
 // and the run is reported all the same.
 func TestChaosOfTheDisk(t *testing.T) {
+	t.Parallel()
 	files := []string{"result.json", "report.html", "latency.hlog", "bench.txt", "summary.md"}
 	reported := func(out string) {
 		t.Helper()

@@ -155,6 +155,7 @@ func TestEveryRequestOfARunIsCountedOnce(t *testing.T) {
 }
 
 func TestEachFaultLandsInItsClass(t *testing.T) {
+	t.Parallel()
 	rows := []struct {
 		name   string
 		fault  llmperftest.Fault
@@ -204,6 +205,7 @@ func TestEachFaultLandsInItsClass(t *testing.T) {
 			assert.NotEmpty(t, res.Total.Examples)
 		}
 		t.Run(row.name+" on loopback", func(t *testing.T) {
+			t.Parallel()
 			res, err := llmperf.Measure(t.Context(), setup(t))
 			require.NoError(t, err)
 			check(t, res)
@@ -218,6 +220,7 @@ func TestEachFaultLandsInItsClass(t *testing.T) {
 }
 
 func TestAServerThatIsDownEndsTheRunAtOnce(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	begin := time.Now()

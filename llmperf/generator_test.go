@@ -275,6 +275,7 @@ func TestASearchEndsWhereTheGeneratorDoes(t *testing.T) {
 }
 
 func TestARunWhoseStepsAreAllInvalidFails(t *testing.T) {
+	t.Parallel()
 	for env, verdict := range map[string]string{"skip": "SKIP", "pass": "PASS", "fail": "FAIL"} {
 		dir := t.TempDir()
 		out := runSubject(t, "a generator that is always late", "LLMPERF_INCONCLUSIVE="+env, "LLMPERF_OUT="+dir)
@@ -320,6 +321,7 @@ func TestAnInvalidStepAmongOthersIsSkippedByDefault(t *testing.T) {
 }
 
 func TestAProcessThatMayNotOpenMoreFilesSaysSo(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		time.Sleep(200 * time.Millisecond)
 		fmt.Fprint(w, "hello")

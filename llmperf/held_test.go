@@ -39,6 +39,7 @@ func heldVerdicts(t *testing.T, ratio float64, held bool, runs int) map[Verdict]
 }
 
 func TestThreeLooksKeepTheErrorAndDecideMore(t *testing.T) {
+	t.Parallel()
 	runs := 300
 	if testing.Short() {
 		runs = 40

@@ -95,6 +95,7 @@ func TestTheFirstOfSeveralStepsIsHeldForEnoughRequests(t *testing.T) {
 }
 
 func TestHoldingOnLeavesTimeForTheStepsToCome(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	res, err := llmperf.Measure(ctx, llmperf.Scenario{

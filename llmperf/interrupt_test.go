@@ -189,6 +189,7 @@ func TestASecondSignalEndsTheProcess(t *testing.T) {
 }
 
 func TestASignalAfterTheRunEndsTheProcess(t *testing.T) {
+	t.Parallel()
 	c := startSubject(t, "over and waiting")
 	c.awaitTold(t, 1)
 	assert.Contains(t, c.diesBySignal(t), "TestSubject/users=2/latency_p50 llmperf.verdict pass", "it was reported")

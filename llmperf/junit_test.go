@@ -130,6 +130,7 @@ func TestNoAttributeIsTooLongForJUnit(t *testing.T) {
 }
 
 func TestWhatFailsIsAnnotatedHoweverTestsAreRun(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
 	env := []string{"GITHUB_ACTIONS=true", "GITHUB_WORKSPACE=" + root}

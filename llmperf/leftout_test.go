@@ -28,6 +28,7 @@ func init() {
 }
 
 func TestGoTestsFlagsChooseWhatIsReportedAndNotWhatIsRun(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, subject string
 		flags         []string

@@ -93,6 +93,7 @@ func TestRunServesALivePage(t *testing.T) {
 }
 
 func TestALivePageIsServedAtAnAddressThatMakesSense(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()

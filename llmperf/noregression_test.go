@@ -75,6 +75,7 @@ func init() {
 }
 
 func TestARunIsComparedWithStoredOnes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "testdata", "capacity.json")
 	const update = "LLMPERF_UPDATE=1"
@@ -143,6 +144,7 @@ func TestARunOfAnOverloadedGeneratorIsNotStored(t *testing.T) {
 }
 
 func TestRunsInRealTimeAreStoredAndCompared(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "capacity.json")
 	for range 2 {
 		require.Contains(t, runSubject(t, "regression, real", "STORED="+path, "LLMPERF_UPDATE=1"), "--- PASS: TestSubject ")

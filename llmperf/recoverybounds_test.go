@@ -64,6 +64,7 @@ func recoveredAt(r *rand.Rand, length int, perSecond, recovery, slow float64) *R
 // TestRecoveryBoundsHoldAsOftenAsTheySay counts how often bounds at 95 % are
 // wrong. Three standard errors of 600 runs are 2.7 %.
 func TestRecoveryBoundsHoldAsOftenAsTheySay(t *testing.T) {
+	t.Parallel()
 	const runs, most = 600, 0.05 + 0.027
 	tests := []struct {
 		name, reason    string

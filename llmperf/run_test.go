@@ -123,6 +123,7 @@ func runSubjectWith(t *testing.T, flags []string, name string, env ...string) st
 }
 
 func TestRunReportsEverySLOAsASubtest(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	out := runSubject(t, "verdicts", "LLMPERF_OUT="+dir)
 	for _, line := range []string{
@@ -166,6 +167,7 @@ func TestRunReportsEverySLOAsASubtest(t *testing.T) {
 }
 
 func TestStrictnessDecidesWhatIsUndecided(t *testing.T) {
+	t.Parallel()
 	for env, want := range map[string]string{"": "SKIP", "skip": "SKIP", "fail": "FAIL", "pass": "PASS"} {
 		out := runSubject(t, "verdicts", "LLMPERF_INCONCLUSIVE="+env)
 		assert.Contains(t, out, "--- "+want+": TestSubject/users=2/latency_p99 ", "LLMPERF_INCONCLUSIVE=%s", env)
@@ -176,6 +178,7 @@ func TestStrictnessDecidesWhatIsUndecided(t *testing.T) {
 }
 
 func TestARunGoesIntoTheStepSummary(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "summary.md")
 	require.NoError(t, os.WriteFile(path, []byte("# Build\n"), 0o666))
 	dir := t.TempDir()
@@ -195,6 +198,7 @@ func TestARunGoesIntoTheStepSummary(t *testing.T) {
 }
 
 func TestARunTooShortForItsSLOsIsNotBegun(t *testing.T) {
+	t.Parallel()
 	out := runSubject(t, "too short before")
 	assert.Contains(t, out, "nothing was sent")
 	assert.Contains(t, out, "if answers took no time, this plan yields about 281 requests in 1 step; proving failure rate < 0.1 % takes 2,995; it can prove < 1.07 %: hold the steps 11x as long")

@@ -296,6 +296,7 @@ func unescaped(text string) string {
 // TestNoFileOfARunTellsAKey plants a key in every place that a request has, and
 // reads every byte that a run writes.
 func TestNoFileOfARunTellsAKey(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a run of several seconds")
 	}

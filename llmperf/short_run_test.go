@@ -47,6 +47,7 @@ func runShort(t *testing.T, name string) (string, llmperf.Result) {
 }
 
 func TestRunIsShortUnderGoTestShort(t *testing.T) {
+	t.Parallel()
 	out, res := runShort(t, "short")
 	assert.Regexp(t, `^=== RUN   TestSubject\n    \S+: go test -short: warm-up and steps are held for 10 % of their time, though at least 1s, and SLOs fail only on proof\n`, out, "it is the first thing said")
 	assert.Contains(t, out, "=== ATTR  TestSubject llmperf.short true")
@@ -62,6 +63,7 @@ func TestRunIsShortUnderGoTestShort(t *testing.T) {
 }
 
 func TestASearchIsShortUnderGoTestShort(t *testing.T) {
+	t.Parallel()
 	out, res := runShort(t, "short search")
 	assert.Regexp(t, `^=== RUN   TestSubject\n    \S+: go test -short: warm-up and steps are held for 5 % of their time`, out)
 	require.Len(t, res.Steps, 2)

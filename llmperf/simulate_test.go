@@ -259,6 +259,7 @@ func TestSimulateReportsLikeRun(t *testing.T) {
 }
 
 func TestASimulationThatOutlastsTheTestReportsWhatItHas(t *testing.T) {
+	t.Parallel()
 	out := runSubjectWithin(t, 15*time.Second, "simulate for years")
 	assert.Contains(t, out, "the run was aborted: the test's deadline is near")
 	assert.Contains(t, out, "--- PASS: TestSubject/users=100/latency_p50")

@@ -290,6 +290,7 @@ func TestWhatWasNotRunIsReportedAsThat(t *testing.T) {
 }
 
 func TestStrictnessDecidesWhatWasNotRun(t *testing.T) {
+	t.Parallel()
 	for env, want := range map[string]string{"skip": "SKIP", "fail": "FAIL", "pass": "SKIP"} {
 		out := runSubject(t, "stop when saturated", "LLMPERF_INCONCLUSIVE="+env)
 		assert.Contains(t, out, "--- "+want+": TestSubject/users=35/latency_p95 ", "LLMPERF_INCONCLUSIVE=%s", env)
@@ -298,6 +299,7 @@ func TestStrictnessDecidesWhatWasNotRun(t *testing.T) {
 }
 
 func TestARunStopsOnceAnSLOIsLost(t *testing.T) {
+	t.Parallel()
 	out := runSubject(t, "stop when a step has failed")
 	assert.Contains(t, out, "--- FAIL: TestSubject/users=21/latency_p95")
 	assert.NotContains(t, out, "=== RUN   TestSubject/users=28\n        ", "the step that was just beginning")
@@ -318,6 +320,7 @@ func TestARunStopsOnceAnSLOIsLost(t *testing.T) {
 }
 
 func TestWhatAnAbortPreventedIsNotRun(t *testing.T) {
+	t.Parallel()
 	out := runSubject(t, "abort")
 	assert.Contains(t, out, "the run was aborted: an observer panicked: enough")
 	assert.Contains(t, out, "--- PASS: TestSubject/users=2/latency_p50")

@@ -197,6 +197,7 @@ func FuzzStoredRuns(f *testing.F) {
 // is claimed of them: of a service as slow as is just tolerated, of one that is
 // slower, and of one that has not changed though its runs differ.
 func TestNoRegressionIsSeldomWrong(t *testing.T) {
+	t.Parallel()
 	repetitions := 200
 	switch {
 	case os.Getenv("LLMPERF_CALIBRATE") != "":

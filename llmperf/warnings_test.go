@@ -84,6 +84,7 @@ func TestAPrefixCacheThatAnswersIsWarnedOf(t *testing.T) {
 }
 
 func TestSignalsAreReadAsAnOperatorWould(t *testing.T) {
+	t.Parallel()
 	const think = 25 * time.Millisecond
 	res := virtually(t, func(t *testing.T) llmperf.Scenario {
 		return llmperf.Scenario{
