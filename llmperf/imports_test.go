@@ -19,6 +19,7 @@ var mayImport = []struct {
 	folder  string // the first that a file lies below decides
 	allowed []string
 }{
+	{"llmperf/internal/bench/", []string{"llmperf.dev/llmperf", "github.com/rakyll/hey/requester", "github.com/tsenart/vegeta/v12/lib"}}, // a module of its own
 	{"llmperf/internal/", []string{"llmperf.dev/llmperf/internal/", "github.com/HdrHistogram/hdrhistogram-go"}},
 	{"llmperf/", []string{"llmperf.dev/llmperf/internal/", "github.com/stretchr/testify/assert"}},
 	{"llmperftest/", []string{"llmperf.dev/llmperftest/internal/"}},

@@ -442,31 +442,95 @@ func BenchmarkSimulate(b *testing.B) {
 	}
 }
 
-// BenchmarkStreamingUser reports the memory of a user in the middle of an
-// answer, its connection and the server's side of it included.
-func BenchmarkStreamingUser(b *testing.B) {
-	const users = 1000
-	for _, n := range []struct {
+// BenchmarkScaling reports how the cost of virtual time grows with users, and with
+// the length of the run: ns a token, and the exponent of real time over tokens. In
+// proportion is 1.
+func BenchmarkScaling(b *testing.B) {
+	sizes := []int{10, 30, 100, 300}
+	run := func(users int, length time.Duration) (cost time.Duration, made int) {
+		began := time.Now()
+		res := virtually(b, func(t *testing.T) llmperf.Scenario {
+			server := llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: 512, StepPerSequence: 10 * time.Microsecond})
+			return llmperf.Scenario{Target: target(server), Profile: hold(users, length), Warmup: llmperf.NoWarmup}
+		})
+		return time.Since(began), res.Total.OutputTokens
+	}
+	for _, over := range []struct {
+		name string
+		load func(size int) (users int, length time.Duration)
+	}{
+		{"users", func(size int) (int, time.Duration) { return size, 30 * time.Second }},
+		{"time", func(size int) (int, time.Duration) { return 50, time.Duration(size) * time.Second }},
+	} {
+		b.Run("over="+over.name, func(b *testing.B) {
+			costs, made := make([]float64, len(sizes)), make([]int, len(sizes))
+			for b.Loop() {
+				for i, size := range sizes {
+					cost, n := run(over.load(size))
+					costs[i] += cost.Seconds()
+					made[i] += n
+				}
+			}
+			tokens := make([]float64, len(sizes))
+			for i, size := range sizes {
+				tokens[i] = float64(made[i])
+				b.ReportMetric(costs[i]/tokens[i]*1e9, fmt.Sprintf("ns/token@%d", size))
+			}
+			b.ReportMetric(exponent(tokens, costs), "exponent")
+		})
+	}
+}
+
+// exponent is the slope of log y over log x, by least squares.
+func exponent(x, y []float64) float64 {
+	var mx, my, xx, xy float64
+	for i := range x {
+		mx, my = mx+math.Log(x[i])/float64(len(x)), my+math.Log(y[i])/float64(len(x))
+	}
+	for i := range x {
+		xx += (math.Log(x[i]) - mx) * (math.Log(x[i]) - mx)
+		xy += (math.Log(x[i]) - mx) * (math.Log(y[i]) - my)
+	}
+	return xy / xx
+}
+
+// BenchmarkUser reports the memory of a user in the middle of an answer or of a
+// pause, its connection and the server's side of it included.
+func BenchmarkUser(b *testing.B) {
+	networks := []struct {
 		name string
 		opts []llmperftest.Option
-	}{{"Push", nil}, {"Wire", []llmperftest.Option{llmperftest.Wire{}}}} {
-		b.Run(n.name, func(b *testing.B) {
-			var used float64
-			for b.Loop() {
-				inBubble(b, func(t *testing.T) {
-					server := llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: users, StepBase: 500 * time.Millisecond, StepPerSequence: time.Microsecond}, n.opts...)
-					before := inUse()
-					ctx, cancel := context.WithCancel(t.Context())
-					go func() {
-						time.Sleep(20 * time.Second)
-						used += (inUse() - before) / users
-						cancel()
-					}()
-					_, _ = llmperf.Measure(ctx, llmperf.Scenario{Target: target(server), Profile: hold(users, time.Hour), Warmup: llmperf.NoWarmup, Timeout: time.Hour})
+	}{{"Push", nil}, {"Wire", []llmperftest.Option{llmperftest.Wire{}}}}
+	for _, state := range []struct {
+		name string
+		step time.Duration // of the engine
+	}{{"idle", time.Millisecond}, {"streaming", 500 * time.Millisecond}} {
+		for _, n := range networks {
+			for _, users := range []int{1000, 5000, 10_000} {
+				if users > 1000 && testing.Short() {
+					continue
+				}
+				b.Run(fmt.Sprintf("%s/%s/users=%d", state.name, n.name, users), func(b *testing.B) {
+					var used float64
+					for b.Loop() {
+						inBubble(b, func(t *testing.T) {
+							server := llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: users, StepBase: state.step, StepPerSequence: 10 * time.Nanosecond, PrefillRate: 1e9}, n.opts...)
+							before := inUse()
+							ctx, cancel := context.WithCancel(t.Context())
+							go func() {
+								time.Sleep(20 * time.Second)
+								used += (inUse() - before) / float64(users)
+								cancel()
+							}()
+							_, _ = llmperf.Measure(ctx, llmperf.Scenario{
+								Target: target(server), Profile: hold(users, time.Hour), Think: llmperf.Constant(time.Hour), Warmup: llmperf.NoWarmup, Timeout: time.Hour,
+							})
+						})
+					}
+					b.ReportMetric(used/float64(b.N), "bytes/user")
 				})
 			}
-			b.ReportMetric(used/float64(b.N), "bytes/user")
-		})
+		}
 	}
 }
 

@@ -1,0 +1,44 @@
+package record
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// BenchmarkGap is what it costs to note one token's time. Bytes are of the blocks
+// of gaps; there is no allocation a token.
+func BenchmarkGap(b *testing.B) {
+	r := NewRecorder()
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		r.Gap(20_000_000)
+		if i%100 == 99 { // a request's worth; what was drained is let go
+			r.Add(Sample{})
+			r.Drain(func(*Sample) {})
+		}
+	}
+}
+
+// BenchmarkAdd is what it costs to publish one sample and to collect it.
+func BenchmarkAdd(b *testing.B) {
+	r := NewRecorder()
+	s := Sample{User: 1, Sent: 1, FirstByte: 2, FirstToken: 3, LastToken: 4, End: 5}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Add(s)
+		r.Drain(func(*Sample) {})
+	}
+}
+
+// BenchmarkAtRank is what one order statistic of a histogram costs.
+func BenchmarkAtRank(b *testing.B) {
+	h := NewHistogram()
+	draw := rand.New(rand.NewPCG(1, 2))
+	for range 1_000_000 {
+		h.Record(int64(20e6 * (1 + draw.ExpFloat64())))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		h.AtRank(990_000)
+	}
+}
