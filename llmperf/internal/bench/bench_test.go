@@ -53,7 +53,7 @@ func TestEveryContenderSeesEachToken(t *testing.T) {
 		"json":    func(url string, l streamLoad) ([]clientRecord, error) { return bareStreams(url, l, decode) },
 	} {
 		// stream refuses what the server has not sent so.
-		if err := s.stream(&report{lines: io.Discard}, name, run, streamLoad{streams: 3, spawn: 10 * time.Millisecond, hold: time.Second}); err != nil {
+		if err := s.stream(&report{lines: io.Discard}, name, run, streamLoad{streams: 3, spawn: time.Nanosecond, hold: time.Second}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -66,7 +66,7 @@ func TestAStreamThatWasNotSentSoIsRefused(t *testing.T) {
 		records[0].Tokens++
 		return records, err
 	}
-	if err := s.stream(&report{lines: io.Discard}, "forged", forged, streamLoad{streams: 1, spawn: time.Millisecond, hold: time.Second}); err == nil {
+	if err := s.stream(&report{lines: io.Discard}, "forged", forged, streamLoad{streams: 1, spawn: time.Nanosecond, hold: time.Second}); err == nil {
 		t.Error("a token too many was not noticed")
 	}
 }

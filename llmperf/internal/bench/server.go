@@ -20,6 +20,7 @@ import (
 //	/whole/...              a chat completion at once
 //	/stream/<n>/<gap>/...   a stream of n tokens, the first and each other after gap
 //	/count                  how many of the requests above it was sent, as JSON
+//	/events                 how many tokens it has written, as JSON
 //	/record                 the streams it has written since it was last asked, as JSON
 
 // A streamRecord is what the server knows of a stream. Times are nanoseconds of
@@ -63,6 +64,7 @@ func answer(text string) []byte {
 // A server answers until its connections are closed.
 type server struct {
 	requests atomic.Int64
+	events   atomic.Int64
 
 	mu      sync.Mutex
 	records []streamRecord
@@ -159,6 +161,8 @@ func (s *server) answer(conn net.Conn, path, origin string) error {
 		return s.stream(conn, origin, n, every)
 	case "count":
 		return reply(conn, s.requests.Load())
+	case "events":
+		return reply(conn, s.events.Load())
 	case "record":
 		s.mu.Lock()
 		records := s.records
@@ -192,6 +196,7 @@ func (s *server) stream(conn net.Conn, origin string, n int, gap time.Duration) 
 		if _, err := conn.Write(text); err != nil {
 			return err
 		}
+		s.events.Add(1)
 	}
 	s.mu.Lock()
 	s.records = append(s.records, record)

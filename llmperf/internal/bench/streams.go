@@ -94,6 +94,10 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 	if err := s.ask("/record", new([]streamRecord)); err != nil { // of those before
 		return err
 	}
+	var before, after int // tokens, those of streams that were cut off included
+	if err := s.ask("/events", &before); err != nil {
+		return err
+	}
 	var seen []clientRecord
 	began := time.Now()
 	took, err := spent(func() (err error) {
@@ -104,6 +108,9 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	elapsed := time.Since(began)
+	if err := s.ask("/events", &after); err != nil {
+		return err
+	}
 	var records []streamRecord
 	if err := s.ask("/record", &records); err != nil {
 		return err
@@ -131,9 +138,8 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 	if len(ttft) == 0 {
 		return fmt.Errorf("%s: no stream ended", name)
 	}
-	events := float64(len(records) * tokens)
 	r.add(name, len(ttft),
-		figure{"cpu-ms/1k-events", took.Seconds() * 1000 / (events / 1000)},
+		figure{"cpu-ms/1k-events", 1e6 * took.Seconds() / float64(after-before)},
 		figure{"cpu-%", 100 * took.Seconds() / elapsed.Seconds()},
 		figure{"ttft-err-p50-ms", quantile(ttft, 0.50) / 1e6}, figure{"ttft-err-p99-ms", quantile(ttft, 0.99) / 1e6},
 		figure{"itl-err-p50-ms", quantile(itl, 0.50) / 1e6}, figure{"itl-err-p99-ms", quantile(itl, 0.99) / 1e6},
