@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"sort"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -44,16 +45,17 @@ func (h *Histogram) Max() int64 { return h.h.Max() }
 func (h *Histogram) Quantile(p float64) int64 { return h.h.ValueAtQuantile(p * 100) }
 
 // AtRank returns the lowest and the highest duration that the k-th smallest
-// one counted (1-based) may have had, given the histogram's precision.
+// one counted (1-based) may have had, given the histogram's precision; 0 where so
+// many were not counted.
 func (h *Histogram) AtRank(k int) (low, high int64) {
-	var seen int64
-	for _, bar := range h.h.Distribution() {
-		seen += bar.Count
-		if seen >= int64(k) {
-			return bar.From, bar.To
-		}
+	n := h.N()
+	if k > n {
+		return 0, 0
 	}
-	return 0, 0
+	// The rank is rounded to the nearest, which k itself is.
+	high = h.h.ValueAtPercentile(100 * float64(max(k, 1)) / float64(n))
+	widest := int(high/1000 + lowest) // durations that count as one are fewer
+	return high - int64(sort.Search(widest, func(i int) bool { return !h.h.ValuesAreEquivalent(high-int64(i)-1, high) })), high
 }
 
 // Encode returns the histogram as HdrHistogram's logs hold it: in its compressed
