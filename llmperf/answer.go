@@ -36,7 +36,7 @@ func (d *dialect) reader(c *Call, streamed bool) (body bodyReader, accept string
 	if streamed {
 		return &streamReader{chunkReader: r}, d.stream
 	}
-	return &wholeReader{chunkReader: r}, "application/json"
+	return &wholeReader{chunkReader: r, body: c.body[:0]}, "application/json"
 }
 
 // text is where the text of the answer belongs; nil if it is not wanted.
@@ -181,6 +181,7 @@ func (w *wholeReader) feed(data []byte) (err error) {
 }
 
 func (w *wholeReader) end() error {
+	w.call.body = keptRoom(w.body)
 	if err := w.dialect.whole(w.body, &w.chunk); err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,6 +33,7 @@ const (
 	maxBody      = 64 << 20 // of an answer that is kept whole
 	maxHeader    = 1 << 20  // of a response, to the default client
 	maxChunks    = 1 << 20  // with tokens, of an answer: the gaps between them are kept
+	maxRoom      = 8 << 10  // of the room that a user keeps for the next one
 )
 
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
@@ -114,11 +114,11 @@ func (p post) send(ctx context.Context, c *Call, d *dialect, streamed bool) erro
 	if data, err = addExtra(data, p.extra); err != nil {
 		return err
 	}
-	where, err := url.Parse(p.base)
+	where, err := c.endpoint(p.base, p.path)
 	if err != nil {
-		return errors.New("the target's BaseURL is no URL")
+		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, where.JoinPath(p.path).String(), bytes.NewReader(data))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, where, bytes.NewReader(data))
 	if err != nil {
 		return err
 	}
@@ -132,11 +132,28 @@ func (p post) send(ctx context.Context, c *Call, d *dialect, streamed bool) erro
 	return exchange(p.client, req, c, body)
 }
 
+// An endpoint is a URL, and what it was made of.
+type endpoint struct{ base, path, url string }
+
+// endpoint is the URL of a path below base. The sender's last is kept, which is
+// nearly always the next.
+func (c *Call) endpoint(base, path string) (string, error) {
+	if c.last.url != "" && c.last.base == base && c.last.path == path {
+		return c.last.url, nil
+	}
+	where, err := url.Parse(base)
+	if err != nil {
+		return "", errors.New("the target's BaseURL is no URL")
+	}
+	c.last = endpoint{base, path, where.JoinPath(path).String()}
+	return c.last.url, nil
+}
+
 // exchange sends req and lets body read the answer, stamping the first byte. No
 // error, be it one that user code panicked with, shows what is secret in req or
 // was sent with it.
 func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) (err error) {
-	var conn connection
+	conn := &c.conn
 	defer func() {
 		if r := recover(); r != nil {
 			err = failf(FailTarget, "the target %w", panicked(r))
@@ -145,7 +162,7 @@ func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) 
 			err = redact(err, append(secretsOf(req), conn.secrets()...)...)
 		}
 	}()
-	return sendAndRead(client, req, c, body, &conn)
+	return sendAndRead(client, req, c, body, conn)
 }
 
 func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReader, conn *connection) error {
@@ -158,8 +175,11 @@ func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReade
 	if err := c.public.request(req.URL); err != nil {
 		return err
 	}
+	if c.client != client {
+		c.client, c.keeping = client, keepingKeys(client)
+	}
 	c.sent()
-	resp, err := keepingKeys(client).Do(conn.watch(req))
+	resp, err := c.keeping.Do(conn.watch(req))
 	switch {
 	case err != nil && resp != nil: // a redirect that was not to be followed; the body is closed
 		conn.answered(resp)
@@ -200,22 +220,45 @@ func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReade
 // A connection is what is known of how a request was sent: whether it got a
 // connection, since a proxy that is asked for a tunnel and refuses has no error of
 // its own, and what was secret in the headers that went out, be they those of a
-// client's transport or a proxy's, or of where a redirect led.
+// client's transport or a proxy's, or of where a redirect led. A sender has one for
+// all of its requests.
 type connection struct {
+	tunnels    bool // it is over TLS
 	asked, got atomic.Bool
 
 	mu   sync.Mutex // what follows is written by the client's goroutines
-	sent []string
+	sent []sentHeader
+	last *http.Request // that was answered: after redirects, or as a client's transport made it, another than the one that it was given
+
+	trace *httptrace.ClientTrace // tells it; made once
 }
 
-// watch returns req, watched.
+// A sentHeader is a header that went out, and may be secret.
+type sentHeader struct {
+	name   string
+	values []string
+}
+
+// watch returns req, watched. What was known of the request before is forgotten.
 func (n *connection) watch(req *http.Request) *http.Request {
-	watch := &httptrace.ClientTrace{WroteHeaderField: n.wrote}
-	if req.URL.Scheme == "https" { // only such ask for a tunnel
-		watch.GetConn = func(string) { n.asked.Store(true); n.got.Store(false) }
-		watch.GotConn = func(httptrace.GotConnInfo) { n.got.Store(true) }
+	n.tunnels = req.URL.Scheme == "https" // only such ask for a tunnel
+	n.asked.Store(false)
+	n.got.Store(false)
+	n.mu.Lock()
+	n.sent, n.last = n.sent[:0], nil
+	n.mu.Unlock()
+	ctx, trace := req.Context(), n.trace
+	if trace == nil || httptrace.ContextClientTrace(ctx) != nil { // with which it would be joined
+		trace = &httptrace.ClientTrace{
+			WroteHeaderField: n.wrote,
+			GetConn:          func(string) { n.asked.Store(true); n.got.Store(false) },
+			GotConn:          func(httptrace.GotConnInfo) { n.got.Store(true) },
+		}
 	}
-	return req.WithContext(httptrace.WithClientTrace(req.Context(), watch))
+	if n.trace == nil && httptrace.ContextClientTrace(ctx) == nil {
+		n.trace = trace
+	}
+	return req.WithContext(httptrace.WithClientTrace(ctx, trace))
 }
 
 // wrote notes a header that was sent.
@@ -225,31 +268,35 @@ func (n *connection) wrote(name string, values []string) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.sent = append(n.sent, secretsOfHeader(name, values)...)
+	n.sent = append(n.sent, sentHeader{name, values})
 }
 
-// answered notes which request was answered: after redirects, or as a client's
-// transport made it, another than the one that it was given.
+// answered notes which request was answered.
 func (n *connection) answered(resp *http.Response) {
-	if resp.Request == nil {
-		return
-	}
-	secrets := secretsOf(resp.Request)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.sent = append(n.sent, secrets...)
+	n.last = resp.Request
 }
 
+// secrets are what no error of the request may show, beside what was secret in it
+// when the client got it.
 func (n *connection) secrets() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.Clone(n.sent)
+	var secrets []string
+	for _, h := range n.sent {
+		secrets = append(secrets, secretsOfHeader(h.name, h.values)...)
+	}
+	if n.last != nil {
+		secrets = append(secrets, secretsOf(n.last)...)
+	}
+	return secrets
 }
 
 // explain gives err its class if no more is known of it than that there was no
 // connection.
 func (n *connection) explain(err error) error {
-	if !n.asked.Load() || n.got.Load() || isTLS(err) || isBroken(err) || isTimeout(err) || errors.Is(err, context.Canceled) || generator.LackOf(err) != generator.None {
+	if !n.tunnels || !n.asked.Load() || n.got.Load() || isTLS(err) || isBroken(err) || isTimeout(err) || errors.Is(err, context.Canceled) || generator.LackOf(err) != generator.None {
 		return err
 	}
 	return failf(FailConnect, "no connection was made: %w", err)
@@ -346,7 +393,20 @@ func appendBounded(body, data []byte) ([]byte, error) {
 	return append(body, data...), nil
 }
 
+// keptRoom is the room that an answer leaves for the next, unless it has grown too
+// large to be kept by every user.
+func keptRoom(body []byte) []byte {
+	if cap(body) > maxRoom {
+		return nil
+	}
+	return body
+}
+
 func mediaType(resp *http.Response) string {
+	switch kind := resp.Header.Get("Content-Type"); kind {
+	case eventStream, "application/json":
+		return kind
+	}
 	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err != nil {
 		return ""

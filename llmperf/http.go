@@ -96,7 +96,9 @@ func (h HTTP) Send(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	return exchange(h.Client, req, c, &httpBody{call: c, tokens: h.Tokens, path: path, last: h.Last})
+	body := &httpBody{call: c, tokens: h.Tokens, path: path, last: h.Last, whole: c.body[:0]}
+	defer func() { c.body = keptRoom(body.whole) }()
+	return exchange(h.Client, req, c, body)
 }
 
 // An httpBody reads a body by what its headers say it is.
@@ -111,7 +113,7 @@ type httpBody struct {
 	size   int
 	events wire.SSE
 	lines  wire.NDJSON
-	whole  []byte
+	whole  []byte // in the call's room for it
 }
 
 func (b *httpBody) begin(resp *http.Response) error {
@@ -231,10 +233,12 @@ func (b *httpBody) endWhole() error {
 		return failf(FailEmpty, "the body is empty")
 	case b.size == 0:
 		return nil
-	case b.isJSON() && !wire.Valid(b.whole):
-		return b.notJSON()
 	}
-	if err := errorMember(b.whole); err != nil || !b.counts() {
+	valid, err := scanErrorMember(b.whole)
+	switch {
+	case b.isJSON() && !valid:
+		return b.notJSON()
+	case err != nil || !b.counts():
 		return err
 	}
 	n, err := b.find("", b.whole)
@@ -262,6 +266,12 @@ func (b *httpBody) notJSON() error {
 // errorMember returns the error that a JSON object reports in a member of that
 // name, or nil.
 func errorMember(data []byte) error {
+	_, err := scanErrorMember(data)
+	return err
+}
+
+// scanErrorMember is errorMember, and says whether data is JSON.
+func scanErrorMember(data []byte) (valid bool, err error) {
 	s := wire.Scan(data)
 	reported := false
 	if s.Object() {
@@ -271,8 +281,9 @@ func errorMember(data []byte) error {
 			}
 		}
 	}
-	if s.End() == nil && reported {
-		return wire.ParseError(data)
+	valid = s.End() == nil
+	if valid && reported {
+		return valid, wire.ParseError(data)
 	}
-	return nil
+	return valid, nil
 }

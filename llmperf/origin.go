@@ -2,6 +2,7 @@ package llmperf
 
 import (
 	"fmt"
+	"strconv"
 
 	"llmperf.dev/llmperf/internal/load"
 )
@@ -16,7 +17,12 @@ const OriginHeader = "Llmperf-Origin"
 // Origin names the request: its user, its number, and eight hexadecimal digits
 // that differ from run to run in real time, as in "3-14-9f86d081".
 func (c *Call) Origin() string {
-	return fmt.Sprintf("%d-%d-%s", c.User(), c.Number(), runOf(c.clock))
+	if c.run == "" {
+		c.run = runOf(c.clock)
+	}
+	name := strconv.AppendInt(make([]byte, 0, 32), int64(c.User()), 10)
+	name = strconv.AppendInt(append(name, '-'), int64(c.Number()), 10)
+	return string(append(append(name, '-'), c.run...))
 }
 
 // runOf names a run: by when it began.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"llmperf.dev/llmperf/internal/load"
@@ -44,6 +45,7 @@ type Call struct {
 	public *publicCheck
 	sample record.Sample
 	pcg    rand.PCG
+	seeded bool // pcg is, for this request
 	rand   *rand.Rand
 
 	keepText bool   // what the answer says is wanted
@@ -51,6 +53,13 @@ type Call struct {
 
 	row int           // of the trace that is replayed; -1 for none
 	due time.Duration // of a closed loop's request
+
+	run     string       // the run's name, once it was asked for
+	last    endpoint     // the URL that was sent to last
+	client  *http.Client // what sent the last request, …
+	keeping *http.Client // … as keepingKeys has it
+	body    []byte       // room for an answer that is read whole
+	conn    connection
 
 	dialogues map[*Conversation]*dialogue // the user's, over all of its requests
 	turn      *dialogue                   // the one that this request is a turn of
@@ -65,9 +74,12 @@ func (c *Call) Number() int { return int(c.sample.Number) }
 // Rand is a source of random numbers of the request's own, derived from the
 // scenario's seed, the user and the request's number: the same in every run.
 func (c *Call) Rand() *rand.Rand {
-	if c.rand == nil {
+	if !c.seeded {
 		c.pcg.Seed(streamOf(c.seed, c.User(), c.Number(), streamCall))
-		c.rand = rand.New(&c.pcg)
+		c.seeded = true
+	}
+	if c.rand == nil {
+		c.rand = rand.New(&c.pcg) // which has no state but the source's
 	}
 	return c.rand
 }
@@ -145,7 +157,7 @@ func (c *Call) begin(q load.Request) {
 		c.due = q.Due
 		c.delayed()
 	}
-	c.rand, c.row = nil, q.Row
+	c.seeded, c.row = false, q.Row
 	c.keepText, c.answer, c.turn = false, c.answer[:0], nil
 }
 
