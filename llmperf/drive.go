@@ -35,7 +35,7 @@ func (m *measurement) unsent(r *record.Recorder, q load.Request, cutOff bool) {
 	if cutOff {
 		s.Class, s.Detail = record.Unfinished, "not sent: the run ended while it waited for others in flight"
 	}
-	r.Add(s)
+	r.Add(&s)
 }
 
 // start is the load at the step's begin.

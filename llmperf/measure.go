@@ -352,7 +352,7 @@ func (m *measurement) newSender(r *record.Recorder) func(context.Context, load.R
 				c.sample.End, c.sample.Class = int64(m.clock.Now()), record.Target
 				c.sample.Detail = "the target ended its goroutine, as t.FailNow and require do: return an error instead"
 				m.interrupt("%s", c.sample.Detail)
-				r.Add(c.sample)
+				r.Add(&c.sample)
 			}
 		}()
 		err := send(ctx, m.scenario.Target, c)
@@ -367,7 +367,7 @@ func (m *measurement) newSender(r *record.Recorder) func(context.Context, load.R
 			c.sample.Detail = describe(redact(err, m.secrets...))
 		}
 		c.heard(err == nil)
-		r.Add(c.sample)
+		r.Add(&c.sample)
 	}
 }
 

@@ -2,9 +2,11 @@ package record
 
 import "sync/atomic"
 
+// Room is set aside in blocks, the first ones small, since most of thousands of
+// users have few requests in flight between two visits of the collector.
 const (
-	chunkSamples = 16  // a user sends a request every few seconds; the collector comes by twice a second
-	gapBlock     = 512 // gaps set aside at a time: two kilobytes a user
+	firstChunk, lastChunk = 1, 8    // samples
+	firstGaps, lastGaps   = 64, 512 // gaps
 )
 
 // A Recorder takes the samples of one user. That user alone writes; one
@@ -15,21 +17,25 @@ type Recorder struct {
 	head *chunk // the collector's
 	read int    // samples of head already drained
 
+	spare atomic.Pointer[chunk] // a drained chunk of full size, for the writer to take again
+
 	gaps  []uint32 // the writer's current block of gaps
 	first int      // where the current request's gaps begin in it
 }
 
 type chunk struct {
-	samples [chunkSamples]Sample
+	samples []Sample
 	filled  atomic.Int32
 	next    atomic.Pointer[chunk]
 }
 
 // NewRecorder returns an empty recorder.
 func NewRecorder() *Recorder {
-	c := new(chunk)
+	c := newChunk(firstChunk)
 	return &Recorder{tail: c, head: c}
 }
+
+func newChunk(samples int) *chunk { return &chunk{samples: make([]Sample, samples)} }
 
 // Gap notes the time between two chunks of the request in flight, in
 // nanoseconds; values are kept in whole microseconds.
@@ -45,22 +51,24 @@ func (r *Recorder) Gap(ns int64) {
 // that one request's gaps are always one slice.
 func (r *Recorder) growGaps() {
 	current := r.gaps[r.first:]
-	block := make([]uint32, len(current), max(gapBlock, 2*len(current)))
+	block := make([]uint32, len(current), max(firstGaps, min(2*cap(r.gaps), lastGaps), 2*len(current)))
 	copy(block, current)
 	r.gaps, r.first = block, 0
 }
 
-// Add publishes the sample of the request just ended, with the gaps noted
-// since the one before.
-func (r *Recorder) Add(s Sample) {
-	s.Gaps = r.gaps[r.first:len(r.gaps):len(r.gaps)]
-	r.first = len(r.gaps)
+// Add publishes a copy of the sample of the request just ended, with the gaps
+// noted since the one before.
+func (r *Recorder) Add(s *Sample) {
 	c := r.tail
-	n := c.filled.Load()
-	c.samples[n] = s
-	c.filled.Store(n + 1)
-	if n+1 == chunkSamples {
-		r.tail = new(chunk)
+	n := int(c.filled.Load())
+	c.samples[n] = *s
+	c.samples[n].Gaps = r.gaps[r.first:len(r.gaps):len(r.gaps)]
+	r.first = len(r.gaps)
+	c.filled.Store(int32(n + 1))
+	if n+1 == len(c.samples) {
+		if r.tail = r.spare.Swap(nil); r.tail == nil {
+			r.tail = newChunk(min(2*len(c.samples), lastChunk))
+		}
 		c.next.Store(r.tail)
 	}
 }
@@ -73,12 +81,18 @@ func (r *Recorder) Drain(visit func(*Sample)) {
 		for ; r.read < n; r.read++ {
 			visit(&r.head.samples[r.read])
 		}
-		if r.read < chunkSamples {
+		if r.read < len(r.head.samples) {
 			return
 		}
 		next := r.head.next.Load()
 		if next == nil {
 			return
+		}
+		if drained := r.head; len(drained.samples) == lastChunk {
+			clear(drained.samples) // and let their gaps go
+			drained.filled.Store(0)
+			drained.next.Store(nil)
+			r.spare.Store(drained)
 		}
 		r.head, r.read = next, 0
 	}
