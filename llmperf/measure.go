@@ -592,7 +592,11 @@ func (m *measurement) result(elapsed time.Duration) *Result {
 
 // total sums all steps up, with all of their requests.
 func (m *measurement) total() (Stats, []TargetStats, GeneratorStats) {
-	all, sum := newBucket(0, 0, 0, len(parts(m.scenario.Target))), Step{}
+	all, sum, n := newBucket(0, 0, 0, len(parts(m.scenario.Target))), Step{}, 0
+	for _, step := range m.steps {
+		n += len(step.bucket.samples)
+	}
+	all.samples = make([]record.Sample, 0, n)
 	for _, step := range m.steps {
 		all.merge(step.bucket)
 	}

@@ -115,9 +115,10 @@ func failureName(s *record.Sample) string {
 }
 
 func sumUp(samples []record.Sample, gaps *record.Histogram, span time.Duration, users int) Stats {
-	slices.SortFunc(samples, func(a, b record.Sample) int { return compareSamples(&a, &b) })
+	sortSamples(samples)
 	out := Stats{Requests: len(samples), Seconds: span.Seconds()}
-	var latency, ttfb, ttft, itl, tpot metricValues
+	room := metricValues{room: len(samples)}
+	latency, ttfb, ttft, itl, tpot := room, room, room, room, room
 	failed, senders := make([]bool, len(samples)), make([]int, len(samples))
 	inFlight, gapped := 0.0, 0
 	for i := range samples {
@@ -182,14 +183,46 @@ func sumUp(samples []record.Sample, gaps *record.Histogram, span time.Duration, 
 	return out
 }
 
+// sortSamples sorts samples by when, and by whom, they were sent. They are large:
+// their order is found first, and then each is moved once.
+func sortSamples(samples []record.Sample) {
+	order, sorted := make([]int, len(samples)), true
+	for i := range order {
+		order[i] = i
+		sorted = sorted && (i == 0 || compareSamples(&samples[i-1], &samples[i]) <= 0)
+	}
+	if sorted {
+		return
+	}
+	slices.SortFunc(order, func(a, b int) int { return compareSamples(&samples[a], &samples[b]) })
+	const done = -1
+	for i := range order {
+		first := samples[i]
+		for to := i; order[to] != done; {
+			from := order[to]
+			order[to] = done
+			if from == i {
+				samples[to] = first
+				break
+			}
+			samples[to] = samples[from]
+			to = from
+		}
+	}
+}
+
 // metricValues are what was measured of one metric, request by request in the
 // order in which they were sent.
 type metricValues struct {
 	known  []stats.Observation
 	cutOff []float64
+	room   int // for how many there is to be, once there is one
 }
 
 func (m *metricValues) add(s *record.Sample, ns float64) {
+	if m.known == nil {
+		m.known = make([]stats.Observation, 0, m.room)
+	}
 	m.known = append(m.known, stats.Observation{User: int(s.User), Value: ns})
 }
 

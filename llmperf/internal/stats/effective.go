@@ -96,13 +96,11 @@ func batchVariance(hits []bool, m int) float64 {
 
 // userEffect returns the design effect of users as clusters, or 1 if there is nothing to learn from them; p is the overall hit rate.
 func userEffect(hits []bool, users []int, p float64) float64 {
-	index := map[int]int{}
+	index := indexOf(users)
 	var excess []float64 // a user's hits above what p makes of its requests
 	for i, hit := range hits {
-		u, seen := index[users[i]]
-		if !seen {
-			u = len(excess)
-			index[users[i]] = u
+		u := index(users[i])
+		if u == len(excess) {
 			excess = append(excess, 0)
 		}
 		excess[u] -= p
@@ -119,6 +117,30 @@ func userEffect(hits []bool, users []int, p float64) float64 {
 		sum += e * e
 	}
 	return m / (m - 1) * sum / (n * p * (1 - p))
+}
+
+// indexOf returns a function that numbers users in the order in which they are first asked for. Where their own numbers are small, as
+// they nearly always are, they are looked up in a table.
+func indexOf(users []int) func(user int) int {
+	seen := 0
+	if low, high := slices.Min(users), slices.Max(users); low >= 0 && high < 4*len(users)+1000 {
+		table := make([]int, high+1)
+		return func(user int) int {
+			if table[user] == 0 {
+				seen++
+				table[user] = seen
+			}
+			return table[user] - 1
+		}
+	}
+	table := map[int]int{}
+	return func(user int) int {
+		if table[user] == 0 {
+			seen++
+			table[user] = seen
+		}
+		return table[user] - 1
+	}
 }
 
 // count returns how many of hits are true.
