@@ -37,7 +37,8 @@ func measureRequests(s *stand, r *report, short bool) error {
 		name string
 		run  requesterFunc
 	}{
-		{"net_http", bareRequests}, {"llmperf", ourRequests}, {"llmperf_openai", ourChats}, {"vegeta", vegetaRequests}, {"hey", heyRequests},
+		{"net_http", bareRequests}, {"net_http_timeout", timedRequests}, {"llmperf", ourRequests}, {"llmperf_openai", ourChats},
+		{"vegeta", vegetaRequests}, {"hey", heyRequests},
 	}
 	for round := range rounds {
 		for i := range contenders {
@@ -62,34 +63,58 @@ func measureRequests(s *stand, r *report, short bool) error {
 	for _, c := range contenders[1:] {
 		r.ratio("requests per CPU second, "+c.name+" / net_http", "requests/cpu-s", "Requests/by="+c.name, "Requests/by=net_http")
 	}
-	r.ratio("requests per CPU second, llmperf / vegeta", "requests/cpu-s", "Requests/by=llmperf", "Requests/by=vegeta")
+	for _, yardstick := range []string{"net_http_timeout", "vegeta", "hey"} {
+		r.ratio("requests per CPU second, llmperf / "+yardstick, "requests/cpu-s", "Requests/by=llmperf", "Requests/by="+yardstick)
+	}
 	return nil
 }
 
 // bareRequests is a loop of net/http and nothing else.
-func bareRequests(url string, hold time.Duration) error {
+func bareRequests(url string, hold time.Duration) error { return loop(url, hold, 0) }
+
+// timedRequests is the same with a timeout of its own for each request.
+func timedRequests(url string, hold time.Duration) error { return loop(url, hold, time.Minute) }
+
+func loop(url string, hold, timeout time.Duration) error {
+	run := context.Background()
+	if timeout > 0 { // of a run that can be stopped
+		var stop context.CancelFunc
+		run, stop = context.WithCancel(run)
+		defer stop()
+	}
 	client := newClient()
 	defer client.CloseIdleConnections()
 	end := time.Now().Add(hold)
 	return each(users, func(int) error {
 		for time.Now().Before(end) {
-			req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader([]byte(ask)))
-			if err != nil {
-				return err
+			ctx, cancel := run, func() {}
+			if timeout > 0 {
+				ctx, cancel = context.WithTimeout(run, timeout)
 			}
-			req.Header.Set("Content-Type", "application/json")
-			resp, err := client.Do(req)
-			if err != nil {
-				return err
-			}
-			_, err = io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
+			err := post(ctx, client, url)
+			cancel()
 			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// post sends one request and reads the answer to its end.
+func post(ctx context.Context, client *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader([]byte(ask)))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
 }
 
 // each runs f for n users at once and returns their errors.

@@ -20,14 +20,17 @@ const Grain = 20 * time.Microsecond
 const MaxUsers = int(Grain)/2 - 1
 
 // A Clock tells the time since the start of a run, which is on the grid.
-type Clock struct{ start time.Time }
+type Clock struct {
+	start   time.Time
+	virtual bool
+}
 
 // StartClock waits for the next grain and starts a clock there.
 func StartClock() Clock {
 	now := time.Now()
 	wait := Grain - time.Duration(now.UnixNano()%int64(Grain))
 	time.Sleep(wait)
-	return Clock{start: now.Add(wait)}
+	return Clock{start: now.Add(wait), virtual: now == now.Round(0)} // which has no monotonic clock
 }
 
 // Now is the time since the start.
