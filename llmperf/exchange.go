@@ -372,10 +372,11 @@ func statusFailure(resp *http.Response, buf []byte) error {
 
 // protocolFailure gives the errors of package wire their class.
 func protocolFailure(err error) error {
+	if err == nil {
+		return nil
+	}
 	var reported *wire.ServerError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &reported):
 		return &Failure{Class: FailInBand, Err: err}
 	case errors.Is(err, wire.ErrTruncated):
