@@ -74,8 +74,9 @@ func (s *stand) weigh(users int, while time.Duration, hold func(ctx context.Cont
 
 // inUse is the memory of live objects and of goroutines' stacks.
 func inUse() float64 {
-	runtime.GC() // twice, for what pools keep
-	runtime.GC()
+	for range 5 { // of which pools keep things for two, and each halves a stack that has grown too large
+		runtime.GC()
+	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc + m.StackInuse)

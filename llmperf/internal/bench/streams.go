@@ -82,14 +82,17 @@ func measureStreams(s *stand, r *report, short bool) error {
 	}
 	for _, streams := range append([]int{100, 500}, many...) {
 		at := fmt.Sprintf("Streams/streams=%d/by=", streams)
-		for _, unit := range []string{"ttft-err-p50-ms", "ttft-err-p99-ms", "itl-err-p50-ms", "itl-err-p99-ms"} {
+		for _, unit := range []string{"ttft-err-p50-ms", "ttft-err-p99-ms", "itl-err-p50-ms", "itl-err-p99-ms", "lag-p50-ms", "lag-p99-ms", "cpu-%"} {
 			r.ratio(fmt.Sprintf("%s, %d streams, llmperf / net_http and bufio", unit, streams), unit, at+"llmperf", at+"net_http_lines")
 		}
 	}
 	return nil
 }
 
-// stream measures one contender under one load.
+// stream measures one contender under one load. The errors are differences between
+// what the client measured and what the server did, its own delays in reading and
+// those of the network included; the lag is from when the first token was written
+// until the client stamped it, which is the client's part of them.
 func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error {
 	if err := s.ask("/record", new([]streamRecord)); err != nil { // of those before
 		return err
@@ -122,7 +125,7 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 		truth[user+"-"+number] = record
 	}
 	full := began.Add(l.spawn).UnixNano()
-	var ttft, itl []float64
+	var ttft, itl, lag []float64
 	for _, got := range seen {
 		record, ok := truth[got.Origin]
 		if !ok || got.Tokens != record.Tokens {
@@ -131,6 +134,7 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 		if got.Sent < full {
 			continue
 		}
+		lag = append(lag, float64(got.First-record.First))
 		gaps := float64(got.Tokens - 1)
 		ttft = append(ttft, math.Abs(float64((got.First-got.Sent)-(record.First-record.Read))))
 		itl = append(itl, math.Abs(float64((got.Last-got.First)-(record.Last-record.First))/gaps))
@@ -143,6 +147,7 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 		figure{"cpu-%", 100 * took.Seconds() / elapsed.Seconds()},
 		figure{"ttft-err-p50-ms", quantile(ttft, 0.50) / 1e6}, figure{"ttft-err-p99-ms", quantile(ttft, 0.99) / 1e6},
 		figure{"itl-err-p50-ms", quantile(itl, 0.50) / 1e6}, figure{"itl-err-p99-ms", quantile(itl, 0.99) / 1e6},
+		figure{"lag-p50-ms", quantile(lag, 0.50) / 1e6}, figure{"lag-p99-ms", quantile(lag, 0.99) / 1e6},
 	)
 	return nil
 }

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 )
@@ -17,6 +18,8 @@ type user struct {
 // think, until it is to leave.
 func (u *user) run(c *Crowd) {
 	request := c.cfg.NewSender(u.recorder)
+	ctx, leave := context.WithCancel(c.ctx) // so that users do not wait for each other where their requests begin and end
+	defer leave()
 	due := u.begin // when the next request is due: sent at the user's next own instant
 	at := align(due, u.number)
 	timer := time.NewTimer(at - c.Clock.Now())
@@ -42,13 +45,14 @@ func (u *user) run(c *Crowd) {
 		}
 		u.nth.Store(int32(n))
 		u.sending.Store(int64(sent))
-		u.send(func() { request(c.ctx, Request{User: u.number, Number: n, Sent: sent, Due: at, Row: -1}) })
+		u.send(func() { request(ctx, Request{User: u.number, Number: n, Sent: sent, Due: at, Row: -1}) })
 		now := c.Clock.Now()
 		due = now + c.cfg.Think(u.number, n, now-due)
-		at = align(due, u.number)
+		at = due
 		// In real time, a user without a pause need not wait for its instant: setting a
 		// timer costs as much as one. An answer that took no time is no reason to hurry.
 		if waits = c.Clock.virtual || due > now || now-sent < Grain; waits {
+			at = align(due, u.number)
 			timer.Reset(at - c.Clock.Now())
 		}
 	}
