@@ -21,6 +21,7 @@ import (
 //	/stream/<n>/<gap>/...   a stream of n tokens, the first and each other after gap
 //	/count                  how many of the requests above it was sent, as JSON
 //	/events                 how many tokens it has written, as JSON
+//	/cpu                    the processor time it has taken in nanoseconds, as JSON
 //	/record                 the streams it has written since it was last asked, as JSON
 
 // A streamRecord is what the server knows of a stream. Times are nanoseconds of
@@ -163,6 +164,8 @@ func (s *server) answer(conn net.Conn, path, origin string) error {
 		return reply(conn, s.requests.Load())
 	case "events":
 		return reply(conn, s.events.Load())
+	case "cpu":
+		return reply(conn, int64(cpu()))
 	case "record":
 		s.mu.Lock()
 		records := s.records

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -82,7 +83,7 @@ func measureStreams(s *stand, r *report, short bool) error {
 	}
 	for _, streams := range append([]int{100, 500}, many...) {
 		at := fmt.Sprintf("Streams/streams=%d/by=", streams)
-		for _, unit := range []string{"ttft-err-p50-ms", "ttft-err-p99-ms", "itl-err-p50-ms", "itl-err-p99-ms", "lag-p50-ms", "lag-p99-ms", "cpu-%"} {
+		for _, unit := range []string{"ttft-err-p50-ms", "ttft-err-p99-ms", "itl-err-p50-ms", "itl-err-p99-ms"} {
 			r.ratio(fmt.Sprintf("%s, %d streams, llmperf / net_http and bufio", unit, streams), unit, at+"llmperf", at+"net_http_lines")
 		}
 	}
@@ -101,6 +102,10 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 	if err := s.ask("/events", &before); err != nil {
 		return err
 	}
+	var idle, busy time.Duration // processor time of the server, before and after
+	if err := s.ask("/cpu", &idle); err != nil {
+		return err
+	}
 	var seen []clientRecord
 	began := time.Now()
 	took, err := spent(func() (err error) {
@@ -111,7 +116,7 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	elapsed := time.Since(began)
-	if err := s.ask("/events", &after); err != nil {
+	if err := errors.Join(s.ask("/cpu", &busy), s.ask("/events", &after)); err != nil {
 		return err
 	}
 	var records []streamRecord
@@ -145,6 +150,7 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 	r.add(name, len(ttft),
 		figure{"cpu-ms/1k-events", 1e6 * took.Seconds() / float64(after-before)},
 		figure{"cpu-%", 100 * took.Seconds() / elapsed.Seconds()},
+		figure{"server-cpu-%", 100 * (busy - idle).Seconds() / elapsed.Seconds()},
 		figure{"ttft-err-p50-ms", quantile(ttft, 0.50) / 1e6}, figure{"ttft-err-p99-ms", quantile(ttft, 0.99) / 1e6},
 		figure{"itl-err-p50-ms", quantile(itl, 0.50) / 1e6}, figure{"itl-err-p99-ms", quantile(itl, 0.99) / 1e6},
 		figure{"lag-p50-ms", quantile(lag, 0.50) / 1e6}, figure{"lag-p99-ms", quantile(lag, 0.99) / 1e6},
