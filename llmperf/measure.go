@@ -76,6 +76,7 @@ type measurement struct {
 	interrupted atomic.Pointer[string] // why the run is to end, as soon as it can
 	first       atomic.Pointer[fault]  // the first panic of the target, an observer or the like; nil for none
 	blind       bool                   // an observer did not return: none is called any more
+	unseen      []Sample               // what observers are still to be told of
 
 	monitor *generator.Monitor // nil in virtual time
 
@@ -330,6 +331,7 @@ func (m *measurement) countPending() {
 		}
 		m.file(&s)
 	})
+	m.observeSamples()
 }
 
 func (m *measurement) abort(format string, args ...any) {
@@ -340,7 +342,7 @@ func (m *measurement) abort(format string, args ...any) {
 
 // newSender makes what sends requests one after the other.
 func (m *measurement) newSender(r *record.Recorder) func(context.Context, load.Request) {
-	c := &Call{clock: m.clock, rec: r, seed: m.scenario.Seed, public: m.public}
+	c := &Call{clock: m.clock, rec: r, seed: m.scenario.Seed, run: runOf(m.clock), public: m.public}
 	return func(ctx context.Context, q load.Request) {
 		ctx, cancel := context.WithTimeout(ctx, q.Sent+m.patience()-m.clock.Now())
 		defer cancel()
@@ -384,6 +386,7 @@ func send(ctx context.Context, t Target, c *Call) (err error) {
 // collect takes in what the users have published.
 func (m *measurement) collect() {
 	m.crowd.Drain(m.file)
+	m.observeSamples()
 	m.writeSamples()
 }
 
@@ -427,7 +430,7 @@ func (m *measurement) file(s *record.Sample) {
 	if m.samples != nil {
 		m.samples.add(s)
 	}
-	m.observeSample(s)
+	m.noteSample(s)
 	if warming {
 		m.warmup.add(s)
 		return

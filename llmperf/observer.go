@@ -1,6 +1,7 @@
 package llmperf
 
 import (
+	"slices"
 	"time"
 
 	"llmperf.dev/llmperf/internal/record"
@@ -75,17 +76,24 @@ func (m *measurement) sampleOf(s *record.Sample) Sample {
 	return out
 }
 
-// observe calls every observer's function of one kind. Once one has not returned,
-// none is called any more.
+// observe calls every observer's function of one kind.
 func (m *measurement) observe(call func(Observer)) {
-	if m.blind || len(m.scenario.Observers) == 0 {
+	if len(m.scenario.Observers) == 0 {
 		return
 	}
-	m.blind = !m.guard("an observer", func() {
+	m.guardObservers(func() {
 		for _, o := range m.scenario.Observers {
 			call(o)
 		}
 	})
+}
+
+// guardObservers calls f, which calls observers. Once one has not returned, none is
+// called any more.
+func (m *measurement) guardObservers(f func()) {
+	if !m.blind {
+		m.blind = !m.guard("an observer", f)
+	}
 }
 
 func (m *measurement) observeStart() {
@@ -96,16 +104,28 @@ func (m *measurement) observeStart() {
 	})
 }
 
-func (m *measurement) observeSample(s *record.Sample) {
-	if len(m.scenario.Observers) == 0 {
+// noteSample keeps a sample for observers.
+func (m *measurement) noteSample(s *record.Sample) {
+	if slices.ContainsFunc(m.scenario.Observers, func(o Observer) bool { return o.Sample != nil }) {
+		m.unseen = append(m.unseen, m.sampleOf(s))
+	}
+}
+
+// observeSamples tells observers of the samples that came since the last time.
+func (m *measurement) observeSamples() {
+	if len(m.unseen) == 0 {
 		return
 	}
-	seen := m.sampleOf(s)
-	m.observe(func(o Observer) {
-		if o.Sample != nil {
-			o.Sample(seen)
+	m.guardObservers(func() {
+		for _, seen := range m.unseen {
+			for _, o := range m.scenario.Observers {
+				if o.Sample != nil {
+					o.Sample(seen)
+				}
+			}
 		}
 	})
+	m.unseen = m.unseen[:0]
 }
 
 func (m *measurement) observeStep(s Step) {

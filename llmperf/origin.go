@@ -17,9 +17,6 @@ const OriginHeader = "Llmperf-Origin"
 // Origin names the request: its user, its number, and eight hexadecimal digits
 // that differ from run to run in real time, as in "3-14-9f86d081".
 func (c *Call) Origin() string {
-	if c.run == "" {
-		c.run = runOf(c.clock)
-	}
 	name := strconv.AppendInt(make([]byte, 0, 32), int64(c.User()), 10)
 	name = strconv.AppendInt(append(name, '-'), int64(c.Number()), 10)
 	return string(append(append(name, '-'), c.run...))

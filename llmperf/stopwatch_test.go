@@ -150,7 +150,8 @@ func benchmarkAnalysis(b *testing.B, requests int) {
 
 // BenchmarkOrigin is what it costs to name a request.
 func BenchmarkOrigin(b *testing.B) {
-	c := &Call{clock: load.StartClock()}
+	clock := load.StartClock()
+	c := &Call{clock: clock, run: runOf(clock)}
 	b.ReportAllocs()
 	for b.Loop() {
 		if !strings.HasPrefix(c.Origin(), "0-0-") {

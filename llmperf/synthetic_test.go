@@ -13,7 +13,7 @@ import (
 
 // callOf is a user's n-th request.
 func callOf(seed uint64, user, n int) *Call {
-	c := &Call{seed: seed}
+	c := &Call{seed: seed, run: runOf(load.Clock{})}
 	c.begin(load.Request{User: user, Number: n, Row: noRow})
 	return c
 }

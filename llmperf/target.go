@@ -54,7 +54,7 @@ type Call struct {
 	row int           // of the trace that is replayed; -1 for none
 	due time.Duration // of a closed loop's request
 
-	run     string       // the run's name, once it was asked for
+	run     string       // the run's name
 	last    endpoint     // the URL that was sent to last
 	client  *http.Client // what sent the last request, …
 	keeping *http.Client // … as keepingKeys has it
