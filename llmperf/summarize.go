@@ -51,9 +51,6 @@ func (b *bucket) add(s *record.Sample) {
 			b.gaps.Record(int64(us) * int64(time.Microsecond))
 		}
 	}
-	if n := len(b.samples); n == cap(b.samples) {
-		b.samples = slices.Grow(b.samples, max(n, 16)) // twice as many: copying samples is most of what filing them costs
-	}
 	b.samples = append(b.samples, *s)
 	b.samples[len(b.samples)-1].Gaps = nil
 	if len(b.parts) > 0 {
