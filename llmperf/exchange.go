@@ -153,19 +153,18 @@ func (c *Call) endpoint(base, path string) (string, error) {
 // error, be it one that user code panicked with, shows what is secret in req or
 // was sent with it.
 func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) (err error) {
-	conn := &c.conn
 	defer func() {
 		if r := recover(); r != nil {
 			err = failf(FailTarget, "the target %w", panicked(r))
 		}
 		if err != nil {
-			err = redact(err, append(secretsOf(req), conn.secrets()...)...)
+			err = redact(err, append(secretsOf(req), c.conn.secrets()...)...)
 		}
 	}()
-	return sendAndRead(client, req, c, body, conn)
+	return sendAndRead(client, req, c, body)
 }
 
-func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReader, conn *connection) error {
+func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReader) error {
 	if client == nil {
 		client = defaultClient()
 	}
@@ -179,16 +178,16 @@ func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReade
 		c.client, c.keeping = client, keepingKeys(client)
 	}
 	c.sent()
-	resp, err := c.keeping.Do(conn.watch(req))
+	resp, err := c.keeping.Do(c.conn.watch(req))
 	switch {
 	case err != nil && resp != nil: // a redirect that was not to be followed; the body is closed
-		conn.answered(resp)
+		c.conn.answered(resp)
 		return &Failure{Class: FailStatus, Status: resp.StatusCode, Err: broken(err)}
 	case err != nil:
-		return conn.explain(broken(err))
+		return c.conn.explain(broken(err))
 	}
 	defer resp.Body.Close()
-	conn.answered(resp)
+	c.conn.answered(resp)
 	c.FirstByte()
 	buf := readBuffers.Get().(*[readSize]byte)
 	defer readBuffers.Put(buf)
@@ -230,7 +229,7 @@ type connection struct {
 	sent []sentHeader
 	last *http.Request // that was answered: after redirects, or as a client's transport made it, another than the one that it was given
 
-	trace *httptrace.ClientTrace // tells it; made once
+	trace *httptrace.ClientTrace // tells it; made once, for requests that nobody else traces
 }
 
 // A sentHeader is a header that went out, and may be secret.
@@ -247,18 +246,23 @@ func (n *connection) watch(req *http.Request) *http.Request {
 	n.mu.Lock()
 	n.sent, n.last = n.sent[:0], nil
 	n.mu.Unlock()
-	ctx, trace := req.Context(), n.trace
-	if trace == nil || httptrace.ContextClientTrace(ctx) != nil { // with which it would be joined
-		trace = &httptrace.ClientTrace{
-			WroteHeaderField: n.wrote,
-			GetConn:          func(string) { n.asked.Store(true); n.got.Store(false) },
-			GotConn:          func(httptrace.GotConnInfo) { n.got.Store(true) },
-		}
+	if n.trace == nil {
+		n.trace = n.newTrace()
 	}
-	if n.trace == nil && httptrace.ContextClientTrace(ctx) == nil {
-		n.trace = trace
+	ctx, trace := req.Context(), n.trace
+	if httptrace.ContextClientTrace(ctx) != nil { // which becomes a part of ours
+		trace = n.newTrace()
 	}
 	return req.WithContext(httptrace.WithClientTrace(ctx, trace))
+}
+
+// newTrace makes what the client tells of a request.
+func (n *connection) newTrace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		WroteHeaderField: n.wrote,
+		GetConn:          func(string) { n.asked.Store(true); n.got.Store(false) },
+		GotConn:          func(httptrace.GotConnInfo) { n.got.Store(true) },
+	}
 }
 
 // wrote notes a header that was sent.
