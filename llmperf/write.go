@@ -106,25 +106,25 @@ func (o *output) write(t *testing.T, r *Result) {
 func (o *output) keep(t *testing.T, name string, v any) {
 	t.Helper()
 	data, err := asJSON(v)
-	for _, dir := range o.folders {
-		if err == nil {
-			err = writeWhole(filepath.Join(dir, name), data)
-		}
-	}
-	if err != nil {
+	if err = o.put(name, data, err); err != nil {
 		t.Logf("llmperf: %s, while the run goes on: %v", name, err)
 	}
 }
 
-// save writes a file into each folder, unless it could not be made.
+// save writes a file into each folder, and says where it is.
 func (o *output) save(t *testing.T, key, name string, data []byte, err error) {
 	t.Helper()
+	o.say(t, key, name, o.put(name, data, err))
+}
+
+// put writes a file into each folder, unless it could not be made, which err says.
+func (o *output) put(name string, data []byte, err error) error {
 	for _, dir := range o.folders {
 		if err == nil {
 			err = writeWhole(filepath.Join(dir, name), data)
 		}
 	}
-	o.say(t, key, name, err)
+	return err
 }
 
 // say puts out where a file is, unless it could not be written.
