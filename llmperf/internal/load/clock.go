@@ -10,7 +10,11 @@
 // nothing: a think time grows by less than a grain.
 package load
 
-import "time"
+import (
+	"time"
+
+	"llmperf.dev/llmperf/internal/bubble"
+)
 
 // Grain is the width of the time grid.
 const Grain = 20 * time.Microsecond
@@ -30,7 +34,7 @@ func StartClock() Clock {
 	now := time.Now()
 	wait := Grain - time.Duration(now.UnixNano()%int64(Grain))
 	time.Sleep(wait)
-	return Clock{start: now.Add(wait), virtual: now == now.Round(0)} // which has no monotonic clock
+	return Clock{start: now.Add(wait), virtual: bubble.Inside()}
 }
 
 // Now is the time since the start.
