@@ -87,7 +87,8 @@ func failf(class FailureClass, format string, args ...any) *Failure {
 }
 
 // classify finds the class of a target's error, and the HTTP status where that
-// is the class, or what this machine lacked. ctx is the request's; began says that its response had begun.
+// is the class, or what this machine lacked. ctx is the request's; began says that
+// its response had begun.
 func classify(ctx context.Context, err error, began bool) (class record.Class, status int16) {
 	var failure *Failure
 	switch {

@@ -110,7 +110,6 @@ func (r *Result) sentence(slos []report.SLO) (verdict, text string) {
 
 // sentenceSoFar is sentence, while the run goes on.
 func (r *Result) sentenceSoFar(failed, slos []report.SLO) (verdict, text string) {
-	done := "After " + plural(len(r.Steps), "step")
 	switch p, searches := r.scenario.Profile.(*prober); {
 	case searches:
 		return "running", p.soFar(r.Steps)
@@ -119,7 +118,7 @@ func (r *Result) sentenceSoFar(failed, slos []report.SLO) (verdict, text string)
 	case len(failed) > 0:
 		return string(Fail), fmt.Sprintf("%s: %s. The run goes on.", shareOf(failed, slos, "does not hold", "do not hold"), names(failed))
 	default:
-		return "running", done + " no SLO is refuted."
+		return "running", "After " + plural(len(r.Steps), "step") + " no SLO is refuted."
 	}
 }
 

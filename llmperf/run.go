@@ -28,8 +28,9 @@ const deadlineMargin = 10 * time.Second
 // skipped with the reason, what was seen, and what would decide it. Figures go
 // out as test attributes, and files into the test's artifact directory and into
 // the folder that the environment variable LLMPERF_OUT names; the package's
-// documentation lists them. LLMPERF_UI asks for a page to watch. In GitHub Actions the run is also in the step's
-// summary, and what failed is an annotation at the line that called Run.
+// documentation lists them. The environment variable LLMPERF_UI asks for a page to
+// watch the run on. In GitHub Actions the run is also in the step's summary, and
+// what failed is an annotation at the line that called Run.
 //
 // Under go test -short the run is shortened, as [Scenario].Short has it. What was
 // not run, since the run ended early by a [Stop], its [Budget] or an error, is

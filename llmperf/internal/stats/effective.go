@@ -119,8 +119,9 @@ func userEffect(hits []bool, users []int, p float64) float64 {
 	return m / (m - 1) * sum / (n * p * (1 - p))
 }
 
-// indexOf returns a function that numbers users in the order in which they are first asked for. Where their own numbers are small, as
-// they nearly always are, they are looked up in a table.
+// indexOf returns a function that numbers users in the order in which they are first
+// asked for. Where their own numbers are small, as they nearly always are, they are
+// looked up in a table.
 func indexOf(users []int) func(user int) int {
 	seen := 0
 	if low, high := slices.Min(users), slices.Max(users); low >= 0 && high < 4*len(users)+1000 {
