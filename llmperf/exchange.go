@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"llmperf.dev/llmperf/internal/direct"
 	"llmperf.dev/llmperf/internal/generator"
 	"llmperf.dev/llmperf/internal/wire"
 )
@@ -38,15 +39,29 @@ const (
 
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
-// defaultClient serves targets that have no client of their own: a connection
+// defaultTransport serves targets that have no client of their own: a connection
 // for every user, kept alive.
-var defaultClient = sync.OnceValue(func() *http.Client {
+var defaultTransport = sync.OnceValue(func() *direct.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxResponseHeaderBytes = maxHeader
 	transport.MaxIdleConns = 0
 	transport.MaxIdleConnsPerHost = 1 << 20
-	return &http.Client{Transport: transport}
+	return &direct.Transport{Like: transport}
 })
+
+// A route is what one sender's requests take that have no client of their own:
+// the direct way where there is one, and that of net/http otherwise.
+type route struct{ conn *connection }
+
+// RoundTrip sends req; after a redirect, that to the next place.
+func (r route) RoundTrip(req *http.Request) (*http.Response, error) {
+	r.conn.sends(req)
+	transport := defaultTransport()
+	if transport.Takes(req) {
+		return transport.RoundTrip(req)
+	}
+	return transport.Like.RoundTrip(r.conn.watch(req))
+}
 
 // An idler is a target with connections to let go of.
 type idler interface{ closeIdle() }
@@ -89,7 +104,7 @@ func keepKeys(req *http.Request, via []*http.Request) error {
 // Those of a caller's client are the caller's.
 func closeIdle(client *http.Client) {
 	if client == nil {
-		defaultClient().CloseIdleConnections()
+		defaultTransport().CloseIdleConnections()
 	}
 }
 
@@ -165,20 +180,25 @@ func exchange(client *http.Client, req *http.Request, c *Call, body bodyReader) 
 }
 
 func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReader) error {
-	if client == nil {
-		client = defaultClient()
-	}
 	if req.Header.Get(OriginHeader) == "" {
 		req.Header.Set(OriginHeader, c.Origin())
 	}
 	if err := c.public.request(req.URL); err != nil {
 		return err
 	}
-	if c.client != client {
+	c.conn.forget()
+	switch {
+	case c.keeping != nil && c.client == client:
+	case client == nil:
+		c.client, c.keeping = nil, &http.Client{Transport: route{&c.conn}, CheckRedirect: keepKeys}
+	default:
 		c.client, c.keeping = client, keepingKeys(client)
 	}
+	if client != nil {
+		req = c.conn.watch(req)
+	}
 	c.sent()
-	resp, err := c.keeping.Do(c.conn.watch(req))
+	resp, err := c.keeping.Do(req)
 	switch {
 	case err != nil && resp != nil: // a redirect that was not to be followed; the body is closed
 		c.conn.answered(resp)
@@ -227,7 +247,7 @@ type connection struct {
 
 	mu   sync.Mutex // what follows is written by the client's goroutines
 	sent []sentHeader
-	last *http.Request // that was answered: after redirects, or as a client's transport made it, another than the one that it was given
+	last *http.Request // that was sent or answered: after redirects, or as a client's transport made it, another than the one that it was given
 
 	trace *httptrace.ClientTrace // tells it; made once, for requests that nobody else traces
 }
@@ -238,14 +258,26 @@ type sentHeader struct {
 	values []string
 }
 
-// watch returns req, watched. What was known of the request before is forgotten.
-func (n *connection) watch(req *http.Request) *http.Request {
-	n.tunnels = req.URL.Scheme == "https" // only such ask for a tunnel
+// forget forgets what was known of the request before.
+func (n *connection) forget() {
+	n.tunnels = false
 	n.asked.Store(false)
 	n.got.Store(false)
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.sent, n.last = n.sent[:0], nil
-	n.mu.Unlock()
+}
+
+// sends notes which request is sent.
+func (n *connection) sends(req *http.Request) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.last = req
+}
+
+// watch returns req, watched.
+func (n *connection) watch(req *http.Request) *http.Request {
+	n.tunnels = req.URL.Scheme == "https" // only such ask for a tunnel
 	if n.trace == nil {
 		n.trace = n.newTrace()
 	}
@@ -276,11 +308,7 @@ func (n *connection) wrote(name string, values []string) {
 }
 
 // answered notes which request was answered.
-func (n *connection) answered(resp *http.Response) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.last = resp.Request
-}
+func (n *connection) answered(resp *http.Response) { n.sends(resp.Request) }
 
 // secrets are what no error of the request may show, beside what was secret in it
 // when the client got it.
