@@ -88,11 +88,14 @@ const longestEscape = 8
 
 // spell returns how many bytes at the beginning of text write a secret, or the
 // beginning of it up to where the text was cut. A scheme, as in "Basic abcdef", is
-// none.
+// none. A secret may have dots where the text was cut.
 func spell(text, secret string) (n int, ok bool) {
 	least := shortestSecret + strings.IndexByte(secret, ' ') + 1
-	before := rune(0)
+	before, cutAt := rune(0), 0
 	for at, r := range secret {
+		if at >= least && n < len(text) && untilCut(text[n:]) == 0 {
+			cutAt = n
+		}
 		more := written(text[n:], r)
 		switch {
 		case r == '\\' && before == r: // one or many is not to be told where they are escaped
@@ -105,7 +108,10 @@ func spell(text, secret string) (n int, ok bool) {
 		if before = r; more == 0 {
 			left := untilCut(text[n:])
 			escape := left == 0 || left < longestEscape && strings.IndexByte(`%\&`, text[n]) >= 0
-			return n + left, at >= least && escape
+			if at >= least && escape {
+				return n + left, true
+			}
+			return cutAt, cutAt > 0
 		}
 		n += more
 	}
