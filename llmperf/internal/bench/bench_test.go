@@ -49,8 +49,9 @@ func TestEveryContenderSeesEachToken(t *testing.T) {
 	s := startServer(t)
 	for name, run := range map[string]streamer{
 		"llmperf": ourStreams,
-		"lines":   func(url string, l streamLoad) ([]clientRecord, error) { return bareStreams(url, l, nil) },
-		"json":    func(url string, l streamLoad) ([]clientRecord, error) { return bareStreams(url, l, decode) },
+		"counted": countedStreams,
+		"lines":   func(url string, l streamLoad) (session, error) { return bareStreams(url, l, nil) },
+		"json":    func(url string, l streamLoad) (session, error) { return bareStreams(url, l, decode) },
 	} {
 		// stream refuses what the server has not sent so.
 		if err := s.stream(&report{lines: io.Discard}, name, run, streamLoad{streams: 3, spawn: time.Nanosecond, hold: time.Second}); err != nil {
@@ -61,10 +62,10 @@ func TestEveryContenderSeesEachToken(t *testing.T) {
 
 func TestAStreamThatWasNotSentSoIsRefused(t *testing.T) {
 	s := startServer(t)
-	forged := func(url string, l streamLoad) ([]clientRecord, error) {
-		records, err := bareStreams(url, l, nil)
-		records[0].Tokens++
-		return records, err
+	forged := func(url string, l streamLoad) (session, error) {
+		seen, err := bareStreams(url, l, nil)
+		seen.records[0].Tokens++
+		return seen, err
 	}
 	if err := s.stream(&report{lines: io.Discard}, "forged", forged, streamLoad{streams: 1, spawn: time.Nanosecond, hold: time.Second}); err == nil {
 		t.Error("a token too many was not noticed")

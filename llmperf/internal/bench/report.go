@@ -17,6 +17,7 @@ type report struct {
 	lines  io.Writer
 	values map[string][]float64 // by name and unit, a value a round
 	rows   []row
+	notes  []string
 }
 
 // A row is the ratio of a figure of two contenders.
@@ -40,6 +41,11 @@ func (r *report) ratio(what, unit, name, yardstick string) {
 	r.rows = append(r.rows, row{what, unit, name, yardstick})
 }
 
+// note asks for a line below the table.
+func (r *report) note(format string, args ...any) {
+	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
 // table writes the ratios: medians over the rounds, each round's own for the
 // ratio.
 func (r *report) table(w io.Writer) {
@@ -51,6 +57,9 @@ func (r *report) table(w io.Writer) {
 			ratios[i] = ours[i] / theirs[i]
 		}
 		fmt.Fprintf(w, "| %s | %s | %.4g | %.4g | %.2f |\n", row.what, row.unit, median(ours), median(theirs), median(ratios))
+	}
+	for _, note := range r.notes {
+		fmt.Fprintf(w, "\n%s\n", note)
 	}
 }
 

@@ -37,18 +37,25 @@ type clientRecord struct {
 	Tokens            int
 }
 
-type streamer func(url string, l streamLoad) ([]clientRecord, error)
+// A session is what a client saw of a load: the streams that ended, and why their
+// times are not to be relied on, if the client knows that of itself.
+type session struct {
+	records []clientRecord
+	invalid string
+}
+
+type streamer func(url string, l streamLoad) (session, error)
 
 // measureStreams holds the times that clients measure against the server's own
 // record, and what an event costs them.
 func measureStreams(s *stand, r *report, short bool) error {
-	lines := func(url string, l streamLoad) ([]clientRecord, error) { return bareStreams(url, l, nil) }
-	decoded := func(url string, l streamLoad) ([]clientRecord, error) { return bareStreams(url, l, decode) }
+	lines := func(url string, l streamLoad) (session, error) { return bareStreams(url, l, nil) }
+	decoded := func(url string, l streamLoad) (session, error) { return bareStreams(url, l, decode) }
 	type contender struct {
 		name string
 		run  streamer
 	}
-	all := []contender{{"llmperf", ourStreams}, {"net_http_lines", lines}, {"net_http_json", decoded}}
+	all := []contender{{"llmperf", ourStreams}, {"net_http_lines", lines}, {"net_http_json", decoded}, {"llmperf_counting", countedStreams}}
 	rounds := 3
 	if short {
 		rounds = 1
@@ -78,8 +85,9 @@ func measureStreams(s *stand, r *report, short bool) error {
 	}
 	for _, streams := range []int{100, 500} {
 		at := fmt.Sprintf("Streams/streams=%d/by=", streams)
-		r.ratio(fmt.Sprintf("CPU per 1,000 events, %d streams, llmperf / net_http and bufio splitting lines", streams), "cpu-ms/1k-events", at+"llmperf", at+"net_http_lines")
-		r.ratio(fmt.Sprintf("CPU per 1,000 events, %d streams, llmperf / the same decoding JSON", streams), "cpu-ms/1k-events", at+"llmperf", at+"net_http_json")
+		r.ratio(fmt.Sprintf("CPU per 1,000 events, %d streams, llmperf counting events / net_http and bufio splitting lines", streams), "cpu-ms/1k-events", at+"llmperf_counting", at+"net_http_lines")
+		r.ratio(fmt.Sprintf("CPU per 1,000 events, %d streams, llmperf decoding JSON / net_http and bufio splitting lines", streams), "cpu-ms/1k-events", at+"llmperf", at+"net_http_lines")
+		r.ratio(fmt.Sprintf("CPU per 1,000 events, %d streams, llmperf decoding JSON / the same decoding JSON", streams), "cpu-ms/1k-events", at+"llmperf", at+"net_http_json")
 	}
 	for _, streams := range append([]int{100, 500}, many...) {
 		at := fmt.Sprintf("Streams/streams=%d/by=", streams)
@@ -106,7 +114,7 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 	if err := s.ask("/cpu", &idle); err != nil {
 		return err
 	}
-	var seen []clientRecord
+	var seen session
 	began := time.Now()
 	took, err := spent(func() (err error) {
 		seen, err = run(fmt.Sprintf("http://%s/stream/%d/%v", s.address, tokens, tokenGap), l)
@@ -131,7 +139,7 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 	}
 	full := began.Add(l.spawn).UnixNano()
 	var ttft, itl, lag []float64
-	for _, got := range seen {
+	for _, got := range seen.records {
 		record, ok := truth[got.Origin]
 		if !ok || got.Tokens != record.Tokens {
 			return fmt.Errorf("%s: stream %q of %d tokens was not sent so: %+v", name, got.Origin, got.Tokens, record)
@@ -146,6 +154,9 @@ func (s *stand) stream(r *report, name string, run streamer, l streamLoad) error
 	}
 	if len(ttft) == 0 {
 		return fmt.Errorf("%s: no stream ended", name)
+	}
+	if seen.invalid != "" {
+		r.note("%s: llmperf called its run invalid: %s", name, seen.invalid)
 	}
 	r.add(name, len(ttft),
 		figure{"cpu-ms/1k-events", 1e6 * took.Seconds() / float64(after-before)},
@@ -165,10 +176,26 @@ func quantile(values []float64, p float64) float64 {
 }
 
 // ourStreams is llmperf, with its whole path: the target, decoding, and samples.
-func ourStreams(url string, l streamLoad) ([]clientRecord, error) {
+func ourStreams(url string, l streamLoad) (session, error) {
+	return oursFrom(llmperf.OpenAI{BaseURL: url, Model: "llama-3.1-8b-instruct"}, l)
+}
+
+// countedStreams is llmperf with a target that counts events without decoding them.
+func countedStreams(url string, l streamLoad) (session, error) {
+	return oursFrom(llmperf.HTTP{
+		New: func(ctx context.Context, _ *llmperf.Call) (*http.Request, error) {
+			return http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(ask))
+		},
+		Tokens: func(_ *llmperf.Call, _ string, data []byte) (int, error) {
+			return bytes.Count(data, []byte(`"content"`)), nil
+		},
+	}, l)
+}
+
+func oursFrom(target llmperf.Target, l streamLoad) (seen session, err error) {
 	var samples []llmperf.Sample
 	res, err := llmperf.Measure(context.Background(), llmperf.Scenario{
-		Target: llmperf.OpenAI{BaseURL: url, Model: "llama-3.1-8b-instruct"},
+		Target: target,
 		Profile: llmperf.Steps(llmperf.Load{
 			Users: l.streams, Hold: l.spawn + l.hold, SpawnRate: float64(l.streams) / l.spawn.Seconds(),
 		}),
@@ -176,9 +203,8 @@ func ourStreams(url string, l streamLoad) ([]clientRecord, error) {
 		Observers: []llmperf.Observer{{Sample: func(s llmperf.Sample) { samples = append(samples, s) }}},
 	})
 	if err != nil {
-		return nil, err
+		return seen, err
 	}
-	var records []clientRecord
 	began := res.Started.UnixNano()
 	for _, s := range samples {
 		switch s.Failure {
@@ -186,14 +212,17 @@ func ourStreams(url string, l streamLoad) ([]clientRecord, error) {
 		case "unfinished":
 			continue
 		default:
-			return nil, fmt.Errorf("a request failed: %s: %s", s.Failure, s.Detail)
+			return seen, fmt.Errorf("a request failed: %s: %s", s.Failure, s.Detail)
 		}
-		records = append(records, clientRecord{
+		seen.records = append(seen.records, clientRecord{
 			Origin: fmt.Sprintf("%d-%d", s.User, s.Number),
 			Sent:   began + int64(s.Sent), First: began + int64(s.FirstToken), Last: began + int64(s.LastToken), Tokens: s.Chunks,
 		})
 	}
-	return records, nil
+	if judged := res.Check(llmperf.TTFT.P99Below(200 * time.Millisecond))[0]; judged.Verdict == llmperf.Invalid {
+		seen.invalid = judged.Message
+	}
+	return seen, nil
 }
 
 // decode decodes the data of an event as a client does that wants the text.
@@ -211,7 +240,7 @@ func decode(data []byte) error {
 
 // bareStreams is net/http with a bufio.Reader that splits lines, the first and
 // the last event stamped, and each event's data handed to use if there is one.
-func bareStreams(url string, l streamLoad, use func(data []byte) error) ([]clientRecord, error) {
+func bareStreams(url string, l streamLoad, use func(data []byte) error) (session, error) {
 	client := newClient()
 	defer client.CloseIdleConnections()
 	begin := time.Now()
@@ -234,7 +263,7 @@ func bareStreams(url string, l streamLoad, use func(data []byte) error) ([]clien
 		all = append(all, mine...)
 		return nil
 	})
-	return all, err
+	return session{records: all}, err
 }
 
 func bareStream(client *http.Client, url string, lines *bufio.Reader, record *clientRecord, use func([]byte) error) error {
