@@ -557,7 +557,7 @@ func (m *measurement) tell(all bool) {
 		w := m.viewer.view(at, begin)
 		w.Users, w.Rate, w.InFlight = m.crowd.Present(at), m.rateAt(at), m.crowd.InFlight()
 		m.timeline = append(m.timeline, w)
-		m.report(event{progress: &progress{Window: w, requests: m.counts.requests, failed: m.counts.failed, own: m.own.failures()}})
+		m.report(event{progress: &progress{Window: w, requests: m.counts.requests, failed: m.counts.failed, own: m.own.failures(), end: m.plannedEnd()}})
 	}
 }
 

@@ -27,23 +27,46 @@ func (m *measurement) moment(at time.Duration) *moment {
 	now := &moment{at: at, inFlight: m.crowd.InFlight(), requests: m.counts.requests, failed: m.counts.failed}
 	w := Window{Users: m.crowd.Present(at), Rate: m.rateAt(at)}
 	now.load = w.load()
-	end := max(0, m.scenario.Warmup)
 	for _, step := range m.steps {
-		now.begins, end = append(now.begins, step.Begin), step.Until
+		now.begins = append(now.begins, step.Begin)
 	}
 	if now.number = len(m.steps); now.number > 0 {
-		now.step, now.waiting = m.steps[now.number-1].Load.String(), at > end
+		step := m.steps[now.number-1]
+		now.step, now.waiting = step.Load.String(), at > step.Until
 	}
-	known, ok := m.scenario.Profile.(planner)
-	if !ok {
+	begin, planned := m.toCome()
+	if planned == nil {
 		return now
 	}
-	planned := known.plan()
-	now.steps, now.end = len(planned), end
-	for _, l := range planned[min(len(m.steps), len(planned)):] {
+	now.steps, now.end = len(m.steps)+len(planned), begin
+	for _, l := range planned {
 		now.begins, now.end = append(now.begins, now.end), now.end+l.Hold
 	}
 	return now
+}
+
+// toCome is when the step that runs, or the warm-up, is to end, and which are
+// planned after it; nil if the profile decides as it goes.
+func (m *measurement) toCome() (begin time.Duration, planned []Load) {
+	known, ok := m.scenario.Profile.(planner)
+	if !ok {
+		return 0, nil
+	}
+	begin = max(0, m.scenario.Warmup)
+	if n := len(m.steps); n > 0 {
+		begin = m.steps[n-1].Until
+	}
+	planned = known.plan()
+	return begin, planned[min(len(m.steps), len(planned)):]
+}
+
+// plannedEnd is when the last step is to end; 0 if the profile decides as it goes.
+func (m *measurement) plannedEnd() time.Duration {
+	end, planned := m.toCome()
+	for _, l := range planned {
+		end += l.Hold
+	}
+	return end
 }
 
 // inWords is the moment as a live page of the named run shows it.

@@ -11,18 +11,15 @@ import (
 type progress struct {
 	Window
 	requests, failed int
-	own              int // failures of this machine, which are not among those
+	own              int           // failures of this machine, which are not among those
+	end              time.Duration // of the last step, as planned; 0 if the profile decides as it goes
 }
 
 // line is the progress as one line of output.
-func (p *progress) line(s Scenario) string {
+func (p *progress) line() string {
 	left := ""
-	if known, ok := s.Profile.(planner); ok {
-		total := max(0, s.Warmup)
-		for _, l := range known.plan() {
-			total += l.Hold
-		}
-		left = fmt.Sprintf(", %v left", max(0, total-p.At).Round(time.Second))
+	if p.end > 0 {
+		left = fmt.Sprintf(", %v left", max(0, p.end-p.At).Round(time.Second))
 	}
 	own := ""
 	if p.own > 0 {

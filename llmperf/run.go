@@ -130,7 +130,7 @@ func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tel
 			out.page.tell(e.moment, func() *Result { return soFar(t, s, m.clock, nil, nil) })
 		case e.progress != nil:
 			timeline = append(timeline, e.progress.Window)
-			fmt.Fprintln(t.Output(), e.progress.line(s))
+			fmt.Fprintln(t.Output(), e.progress.line())
 			out.page.extend(e.progress.Window)
 		case e.step != nil:
 			tell(&e.step.Step)

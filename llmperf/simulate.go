@@ -163,7 +163,7 @@ func simulateOnce(ctx context.Context, t *testing.T, setup func(t *testing.T) Sc
 		}
 		if sim.last != nil && time.Since(printed) > progressEvery {
 			printed = time.Now()
-			fmt.Fprintln(t.Output(), sim.last.line(sim.m.scenario))
+			fmt.Fprintln(t.Output(), sim.last.line())
 		}
 	}}, func(t *testing.T, beat func()) {
 		s, err := of.plan(setup(t))
