@@ -115,7 +115,16 @@ func TestTimesAgreeWithTheServersOwnRecord(t *testing.T) {
 	if os.Getenv("LLMPERF_ACCURACY") == "" {
 		t.Skip("LLMPERF_ACCURACY is not set: set it on a machine that is otherwise idle")
 	}
-	agree(t, func() (*llmperftest.Server, llmperf.Scenario) { return fifty(t) })
+	t.Run("its client", func(t *testing.T) {
+		agree(t, func() (*llmperftest.Server, llmperf.Scenario) { return fifty(t) })
+	})
+	t.Run("no client", func(t *testing.T) { // of the target's own
+		agree(t, func() (*llmperftest.Server, llmperf.Scenario) {
+			server, s := fifty(t)
+			s.Target = llmperf.OpenAI{BaseURL: server.URL + "/v1", Model: "fake"}
+			return server, s
+		})
+	})
 }
 
 // agree asks that of three runs one has times within 1 ms of the server's own

@@ -352,7 +352,9 @@ func FuzzHide(f *testing.F) {
 		if !strings.Contains(before+hidden+after, w) { // or it would be there anyway
 			require.NotContains(t, clean, w)
 		}
-		require.Equal(t, clean, redactText(clean, []string{secret}), "what is hidden stays so")
+		if !meetsMark(secret) {
+			require.Equal(t, clean, redactText(clean, []string{secret}), "what is hidden stays so")
+		}
 		if n := int(cut); n < len(secret) && n > shortestSecret { // of what was cut, the plain key
 			for _, mark := range []string{"", `"...`, "..."} {
 				require.NotContains(t, redactText("? "+secret[:n]+mark, []string{secret}), secret[:n])
@@ -360,6 +362,19 @@ func FuzzHide(f *testing.F) {
 			require.NotContains(t, redactText(`..."`+secret[len(secret)-n:]+" ?", []string{secret}), secret[len(secret)-n:])
 		}
 	})
+}
+
+// meetsMark reports whether a secret begins as the mark ends that is put in its
+// place, or ends as it begins: with what stands beside it, the mark may look like
+// the secret.
+func meetsMark(secret string) bool {
+	secret = strings.ToLower(secret)
+	for i := range hidden {
+		if i > 0 && strings.HasSuffix(secret, hidden[:i]) || strings.HasPrefix(secret, hidden[i:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // isPrintable reports whether a text can be a header's value.
