@@ -30,9 +30,7 @@ func TestChaosOfAFullBacklog(t *testing.T) {
 	name, err := syscall.Getsockname(fd)
 	require.NoError(t, err)
 	url := fmt.Sprintf("http://127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
-	chaotic(t, 100*time.Millisecond, func(client *http.Client) llmperf.Target {
-		return llmperf.OpenAI{BaseURL: url, Model: "m", Client: client}
-	}, "timeout")
+	chaoticBothWays(t, 100*time.Millisecond, chatAt(url), "timeout")
 }
 
 // descriptors skips a test that opens more files than the process may have.
@@ -53,7 +51,7 @@ func TestChaosOfFiveThousandUsers(t *testing.T) {
 	const users = 5000
 	descriptors(t, 2*users+500)
 	for name, load := range map[string]llmperf.Load{
-		"closed": {Users: users, Hold: 4 * time.Second, SpawnRate: users / 2},
+		"closed": {Users: users, Hold: 4 * time.Second, SpawnRate: users / 2}, // without a client
 		"open":   {Rate: 1000, Hold: 4 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,13 +79,21 @@ func TestChaosOfFiveThousandUsers(t *testing.T) {
 				}
 			}))
 			t.Cleanup(server.Close)
+			var connections watch
+			restore := llmperf.DialBy(connections.dial)
 			client := newWatchedClient()
+			target := llmperf.OpenAI{BaseURL: server.URL, Model: "m"}
+			if load.Rate > 0 {
+				target.Client = &client.Client
+			}
 			told, res, err := account(t, llmperf.Scenario{
-				Target: llmperf.OpenAI{BaseURL: server.URL, Model: "m", Client: &client.Client}, Profile: llmperf.Steps(load),
+				Target: target, Profile: llmperf.Steps(load),
 				Warmup: llmperf.NoWarmup, Think: llmperf.Between(2*time.Second, 3*time.Second), Timeout: ample, MaxInFlight: users,
 			})
 			require.NoError(t, err)
 			client.letGo(t)
+			restore()
+			connections.none(t)
 			for _, class := range []string{"", "reset", "status 503"} {
 				assert.Positive(t, told[class], class)
 			}

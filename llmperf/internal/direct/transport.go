@@ -68,13 +68,16 @@ func (t *Transport) conn(ctx context.Context, address string) (*conn, error) {
 		c.Close()
 	}
 	dialed, err := t.Like.DialContext(ctx, "tcp", address)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case err != nil:
-		return nil, err
+	if err == nil {
+		return newConn(t, address, dialed), nil
 	}
-	return newConn(t, address, dialed), nil
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		<-ctx.Done() // a dialer has a clock of its own, which may go off first
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return nil, err
 }
 
 // take takes the idle connection last used, or nil.
