@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"llmperf.dev/llmperf/internal/direct"
 	"llmperf.dev/llmperf/internal/generator"
@@ -42,12 +44,25 @@ var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 // defaultTransport serves targets that have no client of their own: a connection
 // for every user, kept alive.
 var defaultTransport = sync.OnceValue(func() *direct.Transport {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport := ordinaryTransport(http.DefaultTransport)
 	transport.MaxResponseHeaderBytes = maxHeader
 	transport.MaxIdleConns = 0
 	transport.MaxIdleConnsPerHost = 1 << 20
 	return &direct.Transport{Like: transport}
 })
+
+// ordinaryTransport is a transport like the default one, or as net/http makes it if
+// that has been replaced by something else, such as one that traces.
+func ordinaryTransport(usual http.RoundTripper) *http.Transport {
+	if known, ok := usual.(*http.Transport); ok {
+		return known.Clone()
+	}
+	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, ForceAttemptHTTP2: true,
+		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, ExpectContinueTimeout: time.Second,
+	}
+}
 
 // A route is what one sender's requests take that have no client of their own:
 // the direct way where there is one, and that of net/http otherwise.

@@ -150,3 +150,28 @@ func TestAServiceThatIsReachedIsAConnection(t *testing.T) {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestADefaultTransportThatIsReplaced: a service that traces its own requests does
+// so for the whole process, tests included.
+func TestADefaultTransportThatIsReplaced(t *testing.T) {
+	plain := ordinaryTransport(http.DefaultTransport)
+	assert.NotSame(t, http.DefaultTransport, plain)
+	own := ordinaryTransport(panicky{})
+	defer own.CloseIdleConnections()
+	for _, transport := range []*http.Transport{plain, own} {
+		assert.NotNil(t, transport.Proxy)
+		assert.NotNil(t, transport.DialContext)
+		assert.True(t, transport.ForceAttemptHTTP2)
+		assert.Positive(t, transport.TLSHandshakeTimeout)
+	}
+	server := saying(t, 200, "text/plain", "fog")
+	resp, err := (&http.Client{Transport: own}).Get(server.URL)
+	require.NoError(t, err)
+	assert.Equal(t, 200, resp.StatusCode)
+	require.NoError(t, resp.Body.Close())
+}
+
+// panicky is a transport that nobody is to use.
+type panicky struct{}
+
+func (panicky) RoundTrip(*http.Request) (*http.Response, error) { panic("used") }

@@ -21,11 +21,12 @@ const maxBody = 64 << 10
 
 // Takes says whether req is plain enough: a GET without a body or a POST with one
 // in memory, to http without a proxy, with nothing in its header that says
-// how to transfer it, and nobody who traces it.
+// how to transfer it, and nobody who traces it, for a transport without wishes of
+// its own.
 func (t *Transport) Takes(req *http.Request) bool {
 	u := req.URL
 	switch {
-	case !supported, u == nil, u.Scheme != "http", u.Opaque != "", !plainHost(u.Host), !plainHost(req.Host) && req.Host != "":
+	case !supported, !plainTransport(t.Like), u == nil, u.Scheme != "http", u.Opaque != "", !plainHost(u.Host), !plainHost(req.Host) && req.Host != "":
 		return false
 	case !plainBody(req), req.Close, len(req.TransferEncoding) > 0, len(req.Trailer) > 0, req.Cancel != nil: //lint:ignore SA1019 whoever still sets it is to be served
 		return false
@@ -42,6 +43,13 @@ func (t *Transport) Takes(req *http.Request) bool {
 	}
 	proxy, err := t.Like.Proxy(req)
 	return proxy == nil && err == nil
+}
+
+// plainTransport says whether a transport does no more for plain requests than is
+// done here.
+func plainTransport(t *http.Transport) bool {
+	return t.DialContext != nil && !t.DisableKeepAlives && !t.DisableCompression && t.MaxConnsPerHost == 0 && t.ResponseHeaderTimeout == 0 &&
+		(t.Protocols == nil || !t.Protocols.UnencryptedHTTP2())
 }
 
 // plainBody says whether the body is as the method would have it.

@@ -71,6 +71,25 @@ func TestWhatIsNotPlainIsLeftToNetHTTP(t *testing.T) {
 	}
 }
 
+func TestATransportWithWishesIsLeftToNetHTTP(t *testing.T) {
+	for name, change := range map[string]func(*http.Transport){
+		"dialer":      func(t *http.Transport) { t.DialContext = nil },
+		"connections": func(t *http.Transport) { t.MaxConnsPerHost = 2 },
+		"no reuse":    func(t *http.Transport) { t.DisableKeepAlives = true },
+		"no gzip":     func(t *http.Transport) { t.DisableCompression = true },
+		"timeout":     func(t *http.Transport) { t.ResponseHeaderTimeout = time.Second },
+		"http/2": func(t *http.Transport) {
+			t.Protocols = new(http.Protocols)
+			t.Protocols.SetUnencryptedHTTP2(true)
+		},
+	} {
+		ours := likeNetHTTP(t)
+		assert.Equal(t, supported, ours.Takes(post("http://localhost")), name)
+		change(ours.Like)
+		assert.False(t, ours.Takes(post("http://localhost")), name)
+	}
+}
+
 // An echo answers with the path, in chunks with a pause after the first.
 func echo(t *testing.T) *httptest.Server {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
