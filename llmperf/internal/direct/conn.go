@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -93,7 +94,7 @@ func (c *conn) exchange(req *http.Request, out *request) (*http.Response, error)
 		return resp, nil
 	}
 	resp.Body = b
-	if out.unzip && resp.Header.Get("Content-Encoding") == "gzip" {
+	if out.unzip && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		resp.Header.Del("Content-Encoding")
 		resp.Header.Del("Content-Length")
 		resp.ContentLength, resp.Uncompressed = -1, true
@@ -116,15 +117,15 @@ func (c *conn) response(req *http.Request) (*http.Response, error) {
 
 // last reads responses until one that is not followed by another.
 func (c *conn) last(req *http.Request) (*http.Response, error) {
+	if _, err := c.reader.Peek(1); err != nil {
+		return nil, err // the end of the connection is not that of a response
+	}
 	for {
-		if _, err := c.reader.Peek(1); err != nil {
-			return nil, err
-		}
 		resp, err := http.ReadResponse(c.reader, req)
 		if err != nil {
 			return nil, err
 		}
-		if resp.StatusCode >= http.StatusOK || resp.StatusCode == http.StatusSwitchingProtocols {
+		if status := resp.StatusCode; status < 100 || status >= 200 || status == http.StatusSwitchingProtocols {
 			return resp, nil
 		}
 	}

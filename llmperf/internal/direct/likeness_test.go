@@ -32,7 +32,7 @@ type scripted struct {
 	sent        bytes.Buffer
 }
 
-func serve(t *testing.T, s script) *scripted {
+func serve(t testing.TB, s script) *scripted {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	server := &scripted{address: l.Addr().String(), script: s}
@@ -139,7 +139,7 @@ func errorOf(err error) string {
 }
 
 // likeNetHTTP is a transport as llmperf's default one is.
-func likeNetHTTP(t *testing.T) *Transport {
+func likeNetHTTP(t testing.TB) *Transport {
 	like := http.DefaultTransport.(*http.Transport).Clone()
 	like.MaxIdleConnsPerHost, like.MaxResponseHeaderBytes = 100, 10<<10
 	d := &Transport{Like: like}
