@@ -34,6 +34,11 @@ type GeneratorStats struct {
 	CPU   float64 `json:"cpu"`   // share of the CPU time of Cores that this process took, 1 being all; 0 if the system does not tell
 	Cores int     `json:"cores"` // that Go's scheduler may use at once, GOMAXPROCS: those of the machine, or of its container's limit
 
+	// What others did to it, of real machines and containers: 0 if there was nothing
+	// or the system does not tell.
+	Stolen    float64       `json:"stolen,omitempty"`    // share of the time for which the machine's hypervisor ran others while its processors were wanted, on average
+	Throttled time.Duration `json:"throttled,omitempty"` // for which the CPU limit of its container held this process back, of all cores together
+
 	GC      float64       `json:"gc"`           // share of the CPU time of Cores that garbage collection took, up to the last one that ended
 	Pauses  int           `json:"gc_pauses"`    // how often garbage collection stopped all goroutines, …
 	Pause99 time.Duration `json:"gc_pause_p99"` // … and for how long, p99 …
@@ -132,6 +137,7 @@ func (m *measurement) generatorOf(b *bucket, a *ArrivalStats) GeneratorStats {
 	g.Lag, g.Delay = observe(lag), delayOf(b.samples)
 	u := m.monitor.Use(stretches)
 	g.CPU, g.Cores, g.GC = u.Share(), u.Cores, u.GCShare()
+	g.Stolen, g.Throttled = u.StolenShare(), u.Held
 	g.Pauses, g.Pause99, g.Pause = u.Pauses.N(), u.Pauses.Quantile(0.99), u.Pauses.Quantile(1)
 	g.Ready99, g.Ready = u.Ready.Quantile(0.99), u.Ready.Quantile(1)
 	g.Files, g.FilesLimit, g.Sockets, g.Ports = u.Files, generator.FilesLimit(), u.Sockets, generator.Ports()

@@ -41,7 +41,12 @@ func (g *GeneratorStats) tooLate(figure time.Duration, so string) string {
 		return ""
 	case past(&g.Lag):
 		did, remedy = "woke up "+duration(g.Lag.P99), "give it more cores, or run it apart from the service"
-		if g.CPU < 0.5 {
+		switch {
+		case g.Throttled > time.Duration(g.Lag.N)*generator.Every/100: // a hundredth of the time that was looked at
+			remedy = fmt.Sprintf("the CPU limit of its container held it back for %s in all: raise it", duration(g.Throttled))
+		case g.Stolen > 0.05:
+			remedy = fmt.Sprintf("its hypervisor gave %s of its machine's time to others: run it on one that has time to spare", percent(g.Stolen))
+		case g.CPU < 0.5:
 			remedy = "something else takes the time of its machine: run it on one that has time to spare"
 		}
 	case past(&g.sending):

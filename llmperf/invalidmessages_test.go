@@ -68,6 +68,14 @@ func lagging(r *Result, i int, lag Distribution, cpu float64) *Result {
 	return r
 }
 
+// heldBack is a result whose first step's generator was held back by others.
+func heldBack(r *Result, stolen float64, throttled time.Duration) *Result {
+	s := &r.Steps[0]
+	s.Generator.Stolen, s.Generator.Throttled = stolen, throttled
+	s.Invalid = s.invalid()
+	return r
+}
+
 // lacking is the i-th step of r with requests that this machine could not send.
 func lacking(r *Result, i int, errs ...error) *Result {
 	s := &r.Steps[i]
@@ -102,6 +110,9 @@ var invalidMessages = func() []messageTest {
 		{"invalid_latency_pass", "answers of 2 s, and half a second late", behind(madeResult(usual), 0, 500*ms, 0.98), Latency.P95Below(5 * time.Second), Invalid},
 		{"invalid_latency_fail", "nor is a failure the service's", behind(madeResult(usual), 0, 500*ms, 0.6), Latency.P95Below(2 * time.Second), Invalid},
 		{"invalid_latency_few", "nor would more requests decide it", behind(madeResult(beside(usual, func(m *made) { m.requests = 40 })), 0, 500*ms, 0), Latency.P95Below(5 * time.Second), Invalid},
+		{"invalid_throttled", "a container with a limit", heldBack(behind(madeResult(usual), 0, 500*ms, 0.6), 0, 4*time.Second), Latency.P95Below(5 * time.Second), Invalid},
+		{"invalid_stolen", "a machine that shares its processors", heldBack(behind(madeResult(usual), 0, 500*ms, 0.3), 0.18, 0), Latency.P95Below(5 * time.Second), Invalid},
+		{"invalid_not_throttled", "a limit that hardly ever bound", heldBack(behind(madeResult(usual), 0, 500*ms, 0.3), 0.01, ms), Latency.P95Below(5 * time.Second), Invalid},
 		{"invalid_guard", "nor is it not refuted", behind(madeResult(usual), 0, 500*ms, 0.6), Guard(Latency.P95Below(3280 * ms)), Invalid},
 		{"invalid_busy", "no CPU time to spare, and 20 ms late", behind(madeResult(usual), 0, 20*ms, 0.97), Latency.P95Below(5 * time.Second), Invalid},
 		{"invalid_not_by_cpu", "the service may be what uses it", behind(madeResult(usual), 0, 9*ms, 1), Latency.P95Below(5 * time.Second), Pass},

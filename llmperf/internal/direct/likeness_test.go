@@ -131,11 +131,11 @@ func answerOf(resp *http.Response, err error) string {
 // errorOf is an error's text without what differs from connection to connection,
 // and without what net/http says around it.
 func errorOf(err error) string {
-	text := err.Error()
-	if i := strings.Index(text, "->"); i >= 0 { // ports
+	text := strings.TrimPrefix(err.Error(), "net/http: HTTP/1.x transport connection broken: ")
+	if strings.HasPrefix(text, "read tcp ") || strings.HasPrefix(text, "write tcp ") { // with ports
 		text = text[strings.LastIndex(text, ": ")+2:]
 	}
-	return strings.TrimPrefix(text, "net/http: HTTP/1.x transport connection broken: ")
+	return text
 }
 
 // likeNetHTTP is a transport as llmperf's default one is.

@@ -19,6 +19,8 @@ type Use struct {
 	Cores   int           // most cores that it might use: GOMAXPROCS, which keeps to a container's limit
 	CPU     time.Duration // CPU time of this process, its kernel's part included; 0 if the system does not tell
 	GC      time.Duration // CPU time of garbage collection, of CPU
+	Stolen  time.Duration // for which the machine's hypervisor ran others instead, as the mean of its processors; 0 if the system does not tell
+	Held    time.Duration // for which the CPU limit of its container held it back, of all processors; 0 if the system does not tell
 	Pauses  Times         // for which a garbage collection stopped all goroutines
 	Ready   Times         // for which goroutines were ready and did not run
 	Files   int           // most files open at once, as far as seen; 0 if the system does not tell
@@ -35,6 +37,8 @@ func (u *Use) add(s *slot) {
 	u.Cores = max(u.Cores, s.cores)
 	u.CPU += s.cpu
 	u.GC += s.gc
+	u.Stolen += s.stolen
+	u.Held += s.held
 	u.Pauses.add(s.pauses)
 	u.Ready.add(s.ready)
 	u.Files, u.Sockets = max(u.Files, s.files), max(u.Sockets, s.sockets)
@@ -46,6 +50,14 @@ func (u *Use) Share() float64 { return share(u.CPU, u) }
 
 // GCShare is the same of garbage collection.
 func (u *Use) GCShare() float64 { return share(u.GC, u) }
+
+// StolenShare is the share of the time for which the machine's hypervisor ran others.
+func (u *Use) StolenShare() float64 {
+	if u.Wall == 0 {
+		return 0
+	}
+	return float64(u.Stolen) / float64(u.Wall)
+}
 
 func share(t time.Duration, u *Use) float64 {
 	if u.most == 0 {
@@ -107,6 +119,7 @@ func (t *Times) Quantile(p float64) time.Duration {
 type slot struct {
 	from, until    time.Duration
 	cpu, gc        time.Duration
+	stolen, held   time.Duration
 	cores          int
 	pauses, ready  []bin
 	files, sockets int
@@ -118,6 +131,8 @@ type reader struct {
 	at      time.Duration
 	cpu     time.Duration
 	gc      float64
+	stolen  time.Duration
+	held    time.Duration
 	pauses  []uint64
 	ready   []uint64
 	counted time.Duration // when files and sockets were
@@ -131,7 +146,7 @@ const (
 )
 
 func newReader() *reader {
-	return &reader{counted: -countEvery, samples: []metrics.Sample{
+	return &reader{counted: -countEvery, stolen: stolen(), held: throttled(), samples: []metrics.Sample{
 		readyTimes: {Name: "/sched/latencies:seconds"},
 		pauseTimes: {Name: "/sched/pauses/total/gc:seconds"},
 		gcSeconds:  {Name: "/cpu/classes/gc/total:cpu-seconds"},
@@ -151,6 +166,9 @@ func (r *reader) read(now time.Duration) slot {
 	if cpu, ok := cpuTime(); ok {
 		s.cpu, r.cpu = cpu-r.cpu, cpu
 	}
+	lost, held := stolen(), throttled()
+	s.stolen, r.stolen = lost-r.stolen, lost
+	s.held, r.held = held-r.held, held
 	if now-r.counted >= countEvery {
 		s.files, s.sockets = OpenFiles(), sockets()
 		r.counted = now
