@@ -66,7 +66,7 @@ func TestWhatIsNotPlainIsLeftToNetHTTP(t *testing.T) {
 	} {
 		req := post("http://localhost:8000/v1")
 		tt.change(req)
-		assert.Equal(t, tt.takes && supported, (&Transport{Like: http.DefaultTransport.(*http.Transport)}).Takes(req), "%s: %s", tt.name, tt.reason)
+		assert.Equal(t, tt.takes, (&Transport{Like: http.DefaultTransport.(*http.Transport)}).Takes(req), "%s: %s", tt.name, tt.reason)
 		assert.False(t, (&Transport{Like: proxied}).Takes(req), "%s, by a proxy", tt.name)
 	}
 }
@@ -84,7 +84,7 @@ func TestATransportWithWishesIsLeftToNetHTTP(t *testing.T) {
 		},
 	} {
 		ours := likeNetHTTP(t)
-		assert.Equal(t, supported, ours.Takes(post("http://localhost")), name)
+		assert.True(t, ours.Takes(post("http://localhost")), name)
 		change(ours.Like)
 		assert.False(t, ours.Takes(post("http://localhost")), name)
 	}
