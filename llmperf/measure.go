@@ -284,7 +284,11 @@ func (m *measurement) stopped() bool {
 // pause sleeps until the given time, or until ctx ends: then it returns false.
 func (m *measurement) pause(ctx context.Context, until time.Duration) bool {
 	m.beat()
-	timer := time.NewTimer(until - m.clock.Now())
+	wait := until - m.clock.Now()
+	if wait <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

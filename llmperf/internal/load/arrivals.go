@@ -72,7 +72,7 @@ func wake(c chan struct{}) {
 
 // run has every request sent when it is due, or as soon after as may be.
 func (a *arrivals) run() {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	last, behind := time.Duration(-1), false
 	for i := 0; ; i++ {
@@ -131,7 +131,12 @@ func (a *arrivals) await(timer *time.Timer, i int, last time.Duration) (Request,
 		var due <-chan time.Time
 		if ok {
 			a.next.Store(int64(q.Sent))
-			timer.Reset(q.Sent - a.crowd.Clock.Now())
+			wait := q.Sent - a.crowd.Clock.Now()
+			if wait <= 0 {
+				a.pass()
+				return q, true
+			}
+			timer.Reset(wait)
 			due = timer.C
 		} else {
 			a.next.Store(idle)
@@ -174,7 +179,11 @@ func (a *arrivals) worker(timer *time.Timer, q *Request) *worker {
 			return w
 		}
 		q.Held = true
-		timer.Reset(end - a.crowd.Clock.Now())
+		wait := end - a.crowd.Clock.Now()
+		if wait <= 0 {
+			return nil
+		}
+		timer.Reset(wait)
 		select {
 		case <-a.crowd.quit:
 			return nil
@@ -189,8 +198,10 @@ func (a *arrivals) worker(timer *time.Timer, q *Request) *worker {
 // ownInstant waits for the next instant of arrival i, which others do not act at.
 func (a *arrivals) ownInstant(timer *time.Timer, i int) {
 	now := a.crowd.Clock.Now()
-	timer.Reset(align(now, i) - now)
-	<-timer.C
+	if wait := align(now, i) - now; wait > 0 {
+		timer.Reset(wait)
+		<-timer.C
+	}
 }
 
 // take takes the first free worker, or a new one while there may be more; nil

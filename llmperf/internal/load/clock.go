@@ -8,6 +8,10 @@
 // is what makes a run repeat to the last bit: the runtime wakes timers due at
 // one instant in an arbitrary order, so none may be. In real time it costs
 // nothing: a think time grows by less than a grain.
+//
+// Nor does anybody wait for a timer that has passed already. Where two goroutines
+// of a bubble do so at once, under the race detector, Go 1.26 crashes: it runs both
+// timers in the one context that the detector has for the bubble's timers.
 package load
 
 import (

@@ -22,11 +22,11 @@ func (u *user) run(c *Crowd) {
 	defer leave()
 	due := u.begin // when the next request is due: sent at the user's next own instant
 	at := align(due, u.number)
-	timer := time.NewTimer(at - c.Clock.Now())
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	waits := true
-	for n := 0; ; n++ {
-		if waits {
+	for n, waits := 0, true; ; n++ {
+		if wait := at - c.Clock.Now(); waits && wait > 0 {
+			timer.Reset(wait)
 			select {
 			case <-c.quit:
 				return
@@ -53,7 +53,6 @@ func (u *user) run(c *Crowd) {
 		// timer costs as much as one. An answer that took no time is no reason to hurry.
 		if waits = c.Clock.virtual || due > now || now-sent < Grain; waits {
 			at = align(due, u.number)
-			timer.Reset(at - c.Clock.Now())
 		}
 	}
 }
