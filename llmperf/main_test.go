@@ -21,6 +21,6 @@ func TestMain(m *testing.M) {
 		os.Unsetenv("GITHUB_STEP_SUMMARY")
 		os.Setenv("LLMPERF_LOCK", "off")
 	}
-	llmperf.SetLatenessFloor(time.Second)
+	llmperf.SetLatenessFloor(30 * time.Second)
 	goleak.VerifyTestMain(m)
 }

@@ -126,7 +126,13 @@ func TestWhatAKilledRunLeavesIsReportedAsUnfinished(t *testing.T) {
 	var res llmperf.Result
 	require.True(t, readable(t, filepath.Join(old, "result.json"), &res))
 	assert.Equal(t, "TestSubject", res.Name)
-	assert.Len(t, res.Outcomes, len(res.Steps), "they were judged")
+	judged := 0
+	for _, step := range res.Steps {
+		if step.Requests > 0 { // the steps are shorter than a busy machine may stand still
+			judged++
+		}
+	}
+	assert.Len(t, res.Outcomes, judged, "they were judged")
 	assert.Equal(t, len(res.Steps)+len(res.NotRun), 1000)
 	var page bytes.Buffer
 	require.NoError(t, res.WriteReport(&page))
