@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -375,6 +377,40 @@ func TestAnyHTTPEndpointCanBeLoaded(t *testing.T) {
 			assert.Zero(t, res.Total.Failed, "%v", res.Total.Examples)
 			assert.Equal(t, row.tokens*res.Total.Requests, res.Total.OutputTokens, row.reason)
 		})
+	}
+}
+
+// TestNobodyGoesOnWhenTheRunIsOver: what is in flight then is cut off, and by that
+// each user would be ready for the next request; at most one was about to be sent.
+func TestNobodyGoesOnWhenTheRunIsOver(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const users = 2000
+	var cut atomic.Int64
+	var late [users]atomic.Int64
+	_, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+		Target: llmperf.TargetFunc(func(ctx context.Context, c *llmperf.Call) error {
+			if ctx.Err() != nil {
+				late[c.User()].Add(1)
+			}
+			for range 50 { // so that cutting all off takes long
+				defer context.AfterFunc(ctx, func() {})()
+			}
+			select {
+			case <-ctx.Done():
+				cut.Add(1)
+				for began := time.Now(); time.Since(began) < 200*time.Microsecond; { // as it takes to say what went wrong
+				}
+				return ctx.Err()
+			case <-time.After(100 * time.Millisecond):
+				return nil
+			}
+		}),
+		Profile: hold(users, 300*time.Millisecond), Warmup: llmperf.NoWarmup,
+	})
+	require.NoError(t, err)
+	assert.Positive(t, cut.Load())
+	for user := range late {
+		assert.LessOrEqual(t, late[user].Load(), int64(1), "user %d", user)
 	}
 }
 

@@ -151,8 +151,8 @@ func (m *measurement) run(ctx context.Context) *Result {
 	m.over, m.early = true, nil
 	m.concludeSteps()
 	m.drain(ctx)
+	m.crowd.Leave()
 	end(errRunOver)
-	m.crowd.Kill()
 	limit := leaveLimit
 	if m.aborted != "" {
 		limit = leaveAborted

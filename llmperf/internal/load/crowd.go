@@ -57,20 +57,18 @@ type Crowd struct {
 	Clock Clock
 
 	cfg      Config
-	ctx      context.Context // of requests; cancelled by Kill
-	kill     context.CancelFunc
-	quit     chan struct{} // closed to make everybody leave
-	users    []*user       // of the closed loop: every one there has been, by number
-	running  []*user       // those that have not been told to leave
-	arrivals *arrivals     // of the open loop, once there was one
+	ctx      context.Context // of requests
+	quit     chan struct{}   // closed to make everybody leave
+	users    []*user         // of the closed loop: every one there has been, by number
+	running  []*user         // those that have not been told to leave
+	arrivals *arrivals       // of the open loop, once there was one
 	alive    sync.WaitGroup
 }
 
 // NewCrowd returns a crowd without users. Requests get contexts derived from
-// ctx.
+// ctx, whose end ends them: after [Crowd.Leave], or each user would begin the next.
 func NewCrowd(ctx context.Context, clock Clock, cfg Config) *Crowd {
-	ctx, kill := context.WithCancel(ctx)
-	return &Crowd{Clock: clock, cfg: cfg, ctx: ctx, kill: kill, quit: make(chan struct{})}
+	return &Crowd{Clock: clock, cfg: cfg, ctx: ctx, quit: make(chan struct{})}
 }
 
 // may reports whether one more request may be sent.
@@ -164,11 +162,10 @@ func (c *Crowd) Drain(visit func(*record.Sample)) {
 	}
 }
 
-// Kill cancels every request in flight and makes everybody leave.
-func (c *Crowd) Kill() {
+// Leave makes everybody leave after the request that is in flight.
+func (c *Crowd) Leave() {
 	close(c.quit)
 	c.running = nil
-	c.kill()
 }
 
 // Wait waits until everybody has gone, at most for the given time, and reports

@@ -29,10 +29,10 @@ func (u *user) run(c *Crowd) {
 			timer.Reset(wait)
 			select {
 			case <-c.quit:
-				return
 			case <-timer.C:
 			}
-		} else if c.over() {
+		}
+		if c.over() {
 			return
 		}
 		// The mark comes before the reading of the clock, so that whoever sees the
