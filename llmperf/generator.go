@@ -19,10 +19,11 @@ import (
 // A service that runs in the same process, as behind an httptest.Server, takes CPU
 // time and files of the same, and is in all figures but Lag and Delay.
 type GeneratorStats struct {
-	// Lag is how late a goroutine ran that slept to every 10th millisecond, and then
-	// queued behind those that were ready: a request's times are as late as that. N
-	// counts the looks. While nothing ran, each look that was due meanwhile counts,
-	// from when it was due.
+	// Lag is how late this process read what it wrote to itself at every 10th
+	// millisecond, which waits as an answer does: in the system's queue of what can be
+	// read, and behind the goroutines that are ready. A request's times are as late as
+	// that. N counts the looks. While nothing ran, each look that was due meanwhile
+	// counts, from when it was due.
 	Lag Distribution `json:"lag"`
 
 	// Delay is from when a closed loop's request was due, its user's think time being
