@@ -209,7 +209,7 @@
 // SLOs: what would have been a pass is none, and what would have been a failure is
 // not the service's. The message says why, and what to do:
 //
-//	the generator was the bottleneck: it woke up 35 ms late at p99 (limit 10 ms) with 98 % of 2 cores in use: give it more cores, or run it apart from the service
+//	the generator was the bottleneck: it read answers 35 ms late at p99 (limit 10 ms) with 98 % of 2 cores in use: give it more cores, or run it apart from the service
 //
 // That is so where
 //

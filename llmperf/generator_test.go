@@ -125,7 +125,7 @@ func TestALateGeneratorMakesItsStepInvalid(t *testing.T) {
 	step := res.Steps[0]
 	assert.Greater(t, step.Generator.Lag.P99, 5*time.Millisecond)
 	assert.Greater(t, step.Generator.Delay.P99, 5*time.Millisecond, "requests are sent as late as goroutines wake")
-	assert.Regexp(t, `^the generator was the bottleneck: it woke up \S+ m?s late at p99 \(limit \S+ m?s\)`, step.Invalid)
+	assert.Regexp(t, `^the generator was the bottleneck: it read answers \S+ m?s late at p99 \(limit \S+ m?s\)`, step.Invalid)
 	for _, o := range res.Check(llmperf.Latency.P50Below(time.Minute), llmperf.Latency.P90Below(time.Millisecond), llmperf.ThroughputAbove(1)) {
 		assert.Equal(t, llmperf.Invalid, o.Verdict, "be it a pass or a failure: %s", o.Message)
 	}
@@ -282,7 +282,7 @@ func TestARunWhoseStepsAreAllInvalidFails(t *testing.T) {
 		assert.Contains(t, out, "--- "+verdict+": TestSubject/users=2/latency_p50 ", "an invalid SLO is as one that is undecided")
 		assert.Contains(t, out, "--- "+verdict+": TestSubject/failure_rate ")
 		assert.Contains(t, out, "--- FAIL: TestSubject ", "but nothing at all was measured of the service")
-		assert.Regexp(t, `generator_test.go:\d+: no step says anything of the service, so nothing was proved: the generator was the bottleneck: it woke up \S+ m?s late at p99`, out)
+		assert.Regexp(t, `generator_test.go:\d+: no step says anything of the service, so nothing was proved: the generator was the bottleneck: it read answers \S+ m?s late at p99`, out)
 		assert.Regexp(t, `=== ATTR  TestSubject/users=2/latency_p50 llmperf.verdict invalid\n`, out)
 		assert.Contains(t, out, "=== ATTR  TestSubject llmperf.steps_invalid 1\n")
 		assert.Contains(t, out, "=== ATTR  TestSubject llmperf.verdicts_invalid 3\n")

@@ -40,7 +40,7 @@ func (g *GeneratorStats) tooLate(figure time.Duration, so string) string {
 	case g.limits.Off:
 		return ""
 	case past(&g.Lag):
-		did, remedy = "woke up "+duration(g.Lag.P99), "give it more cores, or run it apart from the service"
+		did, remedy = "read answers "+duration(g.Lag.P99), "give it more cores, or run it apart from the service"
 		switch {
 		case g.Throttled > time.Duration(g.Lag.N)*generator.Every/100: // a hundredth of the time that was looked at
 			remedy = fmt.Sprintf("the CPU limit of its container held it back for %s in all: raise it", duration(g.Throttled))
