@@ -27,7 +27,7 @@ func startServer(t *testing.T) *stand {
 func TestEveryContenderSendsRequests(t *testing.T) {
 	s := startServer(t)
 	for name, run := range map[string]requesterFunc{
-		"net_http": bareRequests, "net_http_timeout": timedRequests, "llmperf": ourRequests, "llmperf_openai": ourChats, "vegeta": vegetaRequests, "hey": heyRequests,
+		"net_http": bareRequests, "net_http_timeout": timedRequests, "llmperf": ourRequests, "llmperf_client": ourRequestsByClient, "llmperf_openai": ourChats, "vegeta": vegetaRequests, "hey": heyRequests,
 	} {
 		var before, after int
 		if err := s.ask("/count", &before); err != nil {

@@ -37,7 +37,7 @@ func measureRequests(s *stand, r *report, short bool) error {
 		name string
 		run  requesterFunc
 	}{
-		{"net_http", bareRequests}, {"net_http_timeout", timedRequests}, {"llmperf", ourRequests}, {"llmperf_openai", ourChats},
+		{"net_http", bareRequests}, {"net_http_timeout", timedRequests}, {"llmperf", ourRequests}, {"llmperf_client", ourRequestsByClient}, {"llmperf_openai", ourChats},
 		{"vegeta", vegetaRequests}, {"hey", heyRequests},
 	}
 	for round := range rounds {
@@ -129,9 +129,18 @@ func each(n int, f func(i int) error) error {
 }
 
 // ourRequests is llmperf, with a request that its user makes.
-func ourRequests(url string, hold time.Duration) error {
+func ourRequests(url string, hold time.Duration) error { return ourRequestsBy(nil, url, hold) }
+
+// ourRequestsByClient is the same with a client of the user's own.
+func ourRequestsByClient(url string, hold time.Duration) error {
+	client := newClient()
+	defer client.CloseIdleConnections()
+	return ourRequestsBy(client, url, hold)
+}
+
+func ourRequestsBy(client *http.Client, url string, hold time.Duration) error {
 	body := []byte(ask)
-	return ours(users, hold, llmperf.HTTP{New: func(ctx context.Context, _ *llmperf.Call) (*http.Request, error) {
+	return ours(users, hold, llmperf.HTTP{Client: client, New: func(ctx context.Context, _ *llmperf.Call) (*http.Request, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 		if err == nil {
 			req.Header.Set("Content-Type", "application/json")
