@@ -369,6 +369,7 @@ func TestAnyHTTPEndpointCanBeLoaded(t *testing.T) {
 			})
 			if row.class != "" {
 				require.ErrorContains(t, err, "all of the first", "a service that never answers well is not loaded on")
+				delete(told, "unfinished") // one may be in flight at the end
 				assert.Positive(t, told[row.class], row.reason)
 				assert.Len(t, told, 1, row.reason)
 				return
@@ -387,7 +388,7 @@ func TestNobodyGoesOnWhenTheRunIsOver(t *testing.T) {
 	const users = 2000
 	var cut atomic.Int64
 	var late [users]atomic.Int64
-	_, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+	scenario := llmperf.Scenario{
 		Target: llmperf.TargetFunc(func(ctx context.Context, c *llmperf.Call) error {
 			if ctx.Err() != nil {
 				late[c.User()].Add(1)
@@ -406,8 +407,11 @@ func TestNobodyGoesOnWhenTheRunIsOver(t *testing.T) {
 			}
 		}),
 		Profile: hold(users, 300*time.Millisecond), Warmup: llmperf.NoWarmup,
-	})
-	require.NoError(t, err)
+	}
+	for round := 0; round < mostRounds && cut.Load() == 0; round++ { // a busy machine may end a run between two requests of everybody
+		_, err := llmperf.Measure(t.Context(), scenario)
+		require.NoError(t, err)
+	}
 	assert.Positive(t, cut.Load())
 	for user := range late {
 		assert.LessOrEqual(t, late[user].Load(), int64(1), "user %d", user)

@@ -19,7 +19,7 @@ func (m *Monitor) look() {
 	}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	var one [1]byte
+	mark, read := []byte{0}, make([]byte, 1)
 	for {
 		m.mu.Lock()
 		due := time.Duration(len(m.late)+1) * Every
@@ -31,8 +31,8 @@ func (m *Monitor) look() {
 		case <-timer.C:
 		}
 		if err == nil {
-			go out.Write(one[:])
-			_, err = in.Read(one[:])
+			go out.Write(mark) // when this waits for it
+			_, err = in.Read(read)
 		}
 		if err != nil { // there is no pipe to be had
 			runtime.Gosched()

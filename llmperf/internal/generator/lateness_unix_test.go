@@ -19,7 +19,7 @@ import (
 // queue is the system's.
 func TestALateReaderOfTheNetworkIsSeenToBeLate(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	const pipes, each = 400, 400 * time.Microsecond // 160 ms of work …
+	const pipes, each = 400, 600 * time.Microsecond // 240 ms of work …
 	var readers sync.WaitGroup
 	var outs []*os.File
 	for range pipes {
@@ -55,5 +55,5 @@ func TestALateReaderOfTheNetworkIsSeenToBeLate(t *testing.T) {
 	looks := m.Lateness(whole)
 	require.NotEmpty(t, looks)
 	slices.Sort(looks)
-	assert.Greater(t, looks[len(looks)/2], float64(45*time.Millisecond), "whoever comes half-way through 200 ms finds 60 ms of 160 left")
+	assert.Greater(t, looks[len(looks)/2], float64(45*time.Millisecond), "there is always work left")
 }
