@@ -267,10 +267,10 @@ func TestLikeNetHTTP(t *testing.T) {
 			require.True(t, ours.Takes(tt.request("http://localhost")))
 			want := ask(t, tt.script, ours.Like.RoundTrip, tt.request)
 			got := ask(t, tt.script, ours.RoundTrip, tt.request)
-			if strings.HasPrefix(want.answers[0], "error: http: ContentLength=") { // net/http has sent a part of it
-				want.sent, want.connections = got.sent, got.connections
-				for i := range want.answers {
-					assert.Contains(t, got.answers[i], want.answers[i][:len("error: http: ContentLength=1")], tt.reason)
+			if wrong := "error: http: ContentLength="; strings.HasPrefix(got.answers[0], wrong) { // net/http has sent a part of it, and may find its connection closed first
+				for i := range got.answers {
+					assert.Contains(t, got.answers[i], wrong, tt.reason)
+					assert.Contains(t, want.answers[i], "error: ", tt.reason)
 				}
 				return
 			}
