@@ -19,9 +19,23 @@ func BenchmarkGap(b *testing.B) {
 	}
 }
 
-// BenchmarkAdd is what it costs to publish one sample, and to collect it with the
-// seven before.
+// BenchmarkAdd is what it costs a user to publish one sample. A block that is full
+// comes back at once, as from a collector that has drained it.
 func BenchmarkAdd(b *testing.B) {
+	r := NewRecorder()
+	s := Sample{User: 1, Sent: 1, FirstByte: 2, FirstToken: 3, LastToken: 4, End: 5}
+	b.ReportAllocs()
+	for b.Loop() {
+		if r.used == lastChunk {
+			r.spare.Store(r.tail)
+		}
+		r.Add(&s)
+	}
+}
+
+// BenchmarkAddAndDrain is that, and what it costs the collector to take it, eight
+// at a time.
+func BenchmarkAddAndDrain(b *testing.B) {
 	r := NewRecorder()
 	s := Sample{User: 1, Sent: 1, FirstByte: 2, FirstToken: 3, LastToken: 4, End: 5}
 	b.ReportAllocs()

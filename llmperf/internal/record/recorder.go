@@ -11,11 +11,17 @@ const (
 
 // A Recorder takes the samples of one user. That user alone writes; one
 // collector reads, at any time, without either waiting for the other: a sample
-// is written into its place first and published by an atomic count after.
+// is written into its place first and published by an atomic count after. All
+// that leads to its place was written before and is published with it.
 type Recorder struct {
+	written atomic.Int64 // samples published
+
 	tail *chunk // the writer's
+	used int    // samples of tail written
+
 	head *chunk // the collector's
 	read int    // samples of head already drained
+	seen int64  // samples drained
 
 	spare atomic.Pointer[chunk] // a drained chunk of full size, for the writer to take again
 
@@ -25,8 +31,7 @@ type Recorder struct {
 
 type chunk struct {
 	samples []Sample
-	filled  atomic.Int32
-	next    atomic.Pointer[chunk]
+	next    *chunk
 }
 
 // NewRecorder returns an empty recorder.
@@ -59,41 +64,45 @@ func (r *Recorder) growGaps() {
 // Add publishes a copy of the sample of the request just ended, with the gaps
 // noted since the one before.
 func (r *Recorder) Add(s *Sample) {
-	c := r.tail
-	n := int(c.filled.Load())
-	c.samples[n] = *s
-	c.samples[n].Gaps = r.gaps[r.first:len(r.gaps):len(r.gaps)]
-	r.first = len(r.gaps)
-	c.filled.Store(int32(n + 1))
-	if n+1 == len(c.samples) {
-		if r.tail = r.spare.Swap(nil); r.tail == nil {
-			r.tail = newChunk(min(2*len(c.samples), lastChunk))
-		}
-		c.next.Store(r.tail)
+	if r.used == len(r.tail.samples) {
+		r.growSamples()
 	}
+	place := &r.tail.samples[r.used]
+	*place = *s
+	place.Gaps = r.gaps[r.first:len(r.gaps):len(r.gaps)]
+	r.first = len(r.gaps)
+	r.used++
+	r.written.Add(1)
+}
+
+func (r *Recorder) growSamples() {
+	next := r.spare.Swap(nil)
+	if next == nil {
+		next = newChunk(min(2*len(r.tail.samples), lastChunk))
+	}
+	r.tail.next = next
+	r.tail, r.used = next, 0
 }
 
 // Drain hands every sample published since the last call to visit, in order.
 // Only the collector calls it. What was drained is let go.
 func (r *Recorder) Drain(visit func(*Sample)) {
-	for {
-		n := int(r.head.filled.Load())
-		for ; r.read < n; r.read++ {
-			visit(&r.head.samples[r.read])
+	for written := r.written.Load(); r.seen < written; r.seen++ {
+		if r.read == len(r.head.samples) {
+			r.dropHead()
 		}
-		if r.read < len(r.head.samples) {
-			return
-		}
-		next := r.head.next.Load()
-		if next == nil {
-			return
-		}
-		if drained := r.head; len(drained.samples) == lastChunk {
-			clear(drained.samples) // and let their gaps go
-			drained.filled.Store(0)
-			drained.next.Store(nil)
-			r.spare.Store(drained)
-		}
-		r.head, r.read = next, 0
+		s := &r.head.samples[r.read]
+		visit(s)
+		*s = Sample{} // its gaps are let go
+		r.read++
+	}
+}
+
+func (r *Recorder) dropHead() {
+	drained := r.head
+	r.head, r.read = drained.next, 0
+	if len(drained.samples) == lastChunk {
+		drained.next = nil
+		r.spare.Store(drained)
 	}
 }
