@@ -22,6 +22,11 @@ const (
 	runsOfTen  = 1000
 	runsOfPair = 4000
 
+	// How many runs are compared with stored ones of a service that drifts, and how
+	// many requests each has.
+	runsDrifting     = 2000
+	requestsDrifting = 1000
+
 	// How many searches for a capacity, and for one that is claimed.
 	searches = 200
 	claims   = 1000
@@ -308,7 +313,32 @@ func (d *document) regression(t *testing.T) {
 	}
 	d.end()
 	d.margins(runsOfPair)
-	d.say("What drifts between two runs without a change of the service is in neither, so it is not in this table.")
+	d.say("What drifts between two runs without a change of the service is in neither, so it is not in this table, but in the next.")
+	d.drift()
+}
+
+func (d *document) drift() {
+	d.say("### Several stored runs of a service that drifts")
+	d.say("`NoRegression` on runs of %d requests each, whose speed differs from run to run by a lognormal factor; its standard deviation is the drift. With three stored runs or more, a failure also takes a p95 above that of each. The bare figure is compared with that of the newest stored run. A cell reads **pass / fail / inconclusive** in percent; what is wrong of a ratio is in bold.", requestsDrifting)
+	d.head("drift", "true ratio of p95", "1 stored", "3 stored", "5 stored", "bare figure")
+	for _, drift := range []float64{0, 0.02, 0.05, 0.1} {
+		for _, ratio := range []float64{1, tolerated, 1.3} {
+			row := []string{fmt.Sprintf("%.0f %%", 100*drift), fmt.Sprintf("%.2f", ratio)}
+			var bare tally
+			for _, stored := range []int{1, 3, 5} {
+				ours, naive := llmperf.Drifting{Ratio: ratio, Drift: drift, Requests: requestsDrifting, Stored: stored}.Compare(runsDrifting)
+				row = append(row, counted(ours).write(ratio/tolerated))
+				bare = counted(naive)
+			}
+			d.row(append(row, bare.write(ratio/tolerated))...)
+		}
+	}
+	d.end()
+	d.margins(runsDrifting)
+}
+
+func counted(of map[llmperf.Verdict]int) tally {
+	return tally{of[llmperf.Pass], of[llmperf.Fail], of[llmperf.Inconclusive]}
 }
 
 func (d *document) capacity(t *testing.T) {

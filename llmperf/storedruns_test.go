@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -205,7 +204,6 @@ func TestNoRegressionIsSeldomWrong(t *testing.T) {
 	case testing.Short():
 		repetitions = 50
 	}
-	const sigma = 0.5
 	type share struct{ least, most float64 }
 	for _, tt := range []struct {
 		name       string
@@ -224,41 +222,17 @@ func TestNoRegressionIsSeldomWrong(t *testing.T) {
 		{"runs differ by 5 %, three stored", 3, 1, 0.05, 3000, share{0, 0.025}, share{0.5, 1}, "a run that is slow by itself must be slower than each"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := rand.New(rand.NewPCG(8, uint64(tt.stored)))
-			measured := func(median float64) Distribution {
-				median *= math.Exp(tt.drift * r.NormFloat64())
-				values := make([]float64, tt.n)
-				for i := range values {
-					values[i] = median * math.Exp(sigma*r.NormFloat64())
-				}
-				return newDistribution(values)
-			}
-			verdicts, naive := map[Verdict]float64{}, 0.0
-			for range repetitions {
-				c := NoRegression("capacity.json").checks()[0]
-				f := &storedRuns{Alike: alike{Steps: []string{"users=10: 10 users for 1m0s"}}}
-				newest := time.Duration(0)
-				for range tt.stored {
-					d := measured(2e9)
-					f.Runs = append(f.Runs, storedRun{Times: []storedTime{{Of: "users=10/latency", N: tt.n, Effective: []int{tt.n, tt.n, tt.n, tt.n}, histogram: d.toHistogram()}}})
-					newest = d.P95
-				}
-				c.regression.stored = f
-				now := Step{Name: "users=10", Load: Load{Users: 10, Hold: time.Minute}, Until: time.Minute, Stats: Stats{Requests: tt.n, Latency: measured(tt.ratio * 2e9)}}
-				verdicts[judgeStep(c, &now, newJudge(Scenario{Confidence: 0.95}, 1)).Verdict] += 1 / float64(repetitions)
-				if float64(now.Latency.P95) > 1.1*float64(newest) {
-					naive += 1 / float64(repetitions)
-				}
-			}
-			t.Logf("%.1f %% fail, %.1f %% pass; by the bare figures %.1f %% fail", 100*verdicts[Fail], 100*verdicts[Pass], 100*naive)
+			ours, naive := Drifting{Ratio: tt.ratio, Drift: tt.drift, Requests: tt.n, Stored: tt.stored}.Compare(repetitions)
+			of := func(count int) float64 { return float64(count) / float64(repetitions) }
+			t.Logf("%.1f %% fail, %.1f %% pass; by the bare figures %.1f %% fail", 100*of(ours[Fail]), 100*of(ours[Pass]), 100*of(naive[Fail]))
 			// What chance makes of a share once in a thousand times.
 			chance := func(share float64) float64 { return 3.1 * math.Sqrt(share*(1-share)/float64(repetitions)) }
 			for verdict, claimed := range map[Verdict]share{Fail: tt.fail, Pass: tt.pass} {
-				assert.GreaterOrEqual(t, verdicts[verdict], claimed.least-chance(claimed.least), "%s: %s", verdict, tt.reason)
-				assert.LessOrEqual(t, verdicts[verdict], claimed.most+chance(claimed.most), "%s: %s", verdict, tt.reason)
+				assert.GreaterOrEqual(t, of(ours[verdict]), claimed.least-chance(claimed.least), "%s: %s", verdict, tt.reason)
+				assert.LessOrEqual(t, of(ours[verdict]), claimed.most+chance(claimed.most), "%s: %s", verdict, tt.reason)
 			}
 			if tt.ratio == 1.1 {
-				assert.Greater(t, naive, claimedWrong+chance(claimedWrong), "a check that lets bare figures through checks nothing")
+				assert.Greater(t, of(naive[Fail]), claimedWrong+chance(claimedWrong), "a check that lets bare figures through checks nothing")
 			}
 		})
 	}
