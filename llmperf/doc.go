@@ -4,7 +4,7 @@
 //
 //	func TestCapacity(t *testing.T) {
 //		llmperf.Run(t, llmperf.Scenario{
-//			Target:  llmperf.OpenAI{BaseURL: "http://localhost:8080/v1", Model: "llama-3.1-8b"},
+//			Target:  llmperf.OpenAI{BaseURL: "http://localhost:8080/v1", Model: "llama-3.1-8b", MaxTokens: 100},
 //			Profile: llmperf.StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 100},
 //		},
 //			llmperf.NoSaturationBelow(50),
@@ -180,7 +180,7 @@
 // like choose other metrics, percentiles and shares. The file is made, and added
 // to, only where that is asked for:
 //
-//	LLMPERF_UPDATE=1 go test -count=3 -run Capacity
+//	LLMPERF_UPDATE=1 go test -count=3 -timeout 60m -run Capacity
 //
 // and is committed beside the test. A diff of it shows the plain figures, a line
 // for each step and metric; the histograms behind them are what runs are compared
@@ -247,7 +247,7 @@
 //	},
 //		llmperf.Search{MaxUsers: 200, AtLeast: 50},
 //		llmperf.TTFT.P95Below(800*time.Millisecond),
-//		llmperf.FailureRateBelow(0.001),
+//		llmperf.FailureRateBelow(0.01),
 //	)
 //
 // Each probe settles for 15 s, and for longer while requests of a higher load
@@ -259,7 +259,8 @@
 // lowest at which one is proved not to. That SLOs get harder with load is taken
 // for granted. With [Search].AtLeast the test claims something: that load is
 // probed, and judged at the scenario's confidence. CALIBRATION.md shows how far
-// off searches are, and what they cost.
+// off searches are, and what they cost: five to ten minutes of load, so that go test
+// needs a -timeout of 30m.
 //
 // # Real and virtual time
 //
@@ -281,10 +282,11 @@
 // or more tokens or money spent, than one wants to give; a [Price] says what
 // tokens cost, and [Result].Spent what the run took.
 //
-// Neither fails the test. What was planned and then not run, as after an abort,
-// is skipped as not run, and never passes: the steps with all their SLOs, and
-// each SLO over several steps that those which were run do not refute. The last
-// lines of the run say what is missing, as in examples/chat with WhenSaturated:
+// Neither fails the test by itself. What was planned and then not run, as after an
+// abort, is skipped as not run (with LLMPERF_INCONCLUSIVE=fail it fails), and never
+// passes: the steps with all their SLOs, and each SLO over several steps that those
+// which were run do not refute. The last lines of the run say what is missing, as in
+// examples/chat with WhenSaturated:
 //
 //	stopped after users=90: saturated at 80 users (proved to cope at 70 users and not to at 80); not run: users=100
 //	spent: 8,407 requests, 200,448 prompt tokens, 830,971 output tokens

@@ -20,7 +20,7 @@ func ExampleFindCapacity() {
 		},
 			llmperf.Search{MaxUsers: 200, AtLeast: 50}, // fewer than 50 fail the test
 			llmperf.TTFT.P95Below(800*time.Millisecond),
-			llmperf.FailureRateBelow(0.001),
+			llmperf.FailureRateBelow(0.01),
 		)
 	}
 }

@@ -86,7 +86,6 @@ func deadlineOf(t *testing.T) time.Time {
 }
 
 // live runs a scenario that was found to work in real time, with its progress in
-// live runs a scenario that was found to work in real time, with its progress in
 // the test's output and on a live page. Prepare readies the measurement; tell is
 // called for each step that is complete, while the load goes on, and then keep
 // with the result so far.

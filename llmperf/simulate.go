@@ -27,7 +27,7 @@ import (
 //
 //	llmperf.Simulate(t, func(t *testing.T) llmperf.Scenario {
 //		llm := llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: 32})
-//		svc := llmperftest.Serve(t, chat.NewHandler(llm.URL, llm.Client()))
+//		svc := llmperftest.Serve(t, chat.NewHandler(chat.Config{Upstream: llm.URL + "/v1", Client: llm.Client(), Limit: 32}))
 //		return llmperf.Scenario{
 //			Target:  llmperf.OpenAI{BaseURL: svc.URL + "/v1", Model: "any", Client: svc.Client()},
 //			Profile: llmperf.StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 100},

@@ -16,8 +16,8 @@ import (
 //	Stop: []llmperf.Stop{llmperf.WhenSaturated, llmperf.WhenFailing(0.3)}
 //
 // The current step ends, or no further one begins, and the run comes to its end as
-// it always does: the load goes on until the measured requests are home. It is no
-// failure of the test: [Result].Stopped says why, and what the step measured until
+// it always does: the load goes on until the measured requests are home. That by
+// itself fails no test: [Result].Stopped says why, and what the step measured until
 // then is judged; but a ramp, a shape or a trace, of which a part is not the load,
 // passes nothing then. What was planned and not run is no pass either. Each such step
 // is a skipped subtest, its SLOs have verdict [NotRun], and so has an SLO over

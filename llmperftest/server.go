@@ -4,7 +4,7 @@
 // The words of its answers mean nothing.
 //
 //	llm := llmperftest.NewServer(t, llmperftest.Engine{MaxBatch: 32})
-//	svc := llmperftest.Serve(t, chat.NewHandler(llm.URL, llm.Client()))
+//	svc := llmperftest.Serve(t, chat.NewHandler(chat.Config{Upstream: llm.URL + "/v1", Client: llm.Client(), Limit: 32}))
 //
 // It speaks these APIs, each with its own errors, defaults and usage:
 //

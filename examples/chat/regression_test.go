@@ -9,8 +9,8 @@ import (
 
 // TestRegressionSimulated asks whether a change has made the service slower than
 // it was, which a limit in seconds does not show until it is reached. What it was
-// is in the file: after a change that is meant to be slower, or to send another
-// load, make it anew with
+// is in the file. After a change that is meant to be slower, make it anew with the
+// command below; after one that sends another load, delete the file first:
 //
 //	LLMPERF_UPDATE=1 go test -count=1 -run RegressionSimulated ./examples/chat
 //
