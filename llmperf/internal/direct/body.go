@@ -12,6 +12,8 @@ type body struct {
 	conn     *conn
 	ctx      context.Context // the request's
 	stop     func() bool     // has the end of ctx no longer close the connection
+	writing  *writing        // of the request
+	status   int             // of the answer
 	reusable bool            // the connection, if the body is read to its end
 	err      error           // of every Read from now on
 }
@@ -41,13 +43,14 @@ func (b *body) end(err error) {
 	b.err = err
 	open := b.stop()
 	switch {
-	case err == io.EOF && open && b.reusable && b.conn.reader.Buffered() == 0:
+	case err == io.EOF && open && b.reusable && b.conn.reader.Buffered() == 0 && b.writing.whole(b.status):
 		b.conn.transport.keep(b.conn)
 		return
 	case err != io.EOF && err != errBodyClosed && b.ctx.Err() != nil:
 		b.err = context.Cause(b.ctx)
 	}
 	b.conn.Close()
+	<-b.writing.done
 }
 
 // An unzipped body is what another brings compressed, from its first Read on.

@@ -10,14 +10,13 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
 	"time"
 )
 
 var (
-	errNothingSent = errors.New("the connection was closed before anything was sent")
-	errNoRoom      = errors.New("there is no room for more")
-	errBodyClosed  = errors.New("http: read on closed response body")
+	errAgain      = errors.New("the request is to be sent by another connection")
+	errNoRoom     = errors.New("there is no room for more")
+	errBodyClosed = errors.New("http: read on closed response body")
 )
 
 // A conn is a connection that carries one request at a time.
@@ -61,40 +60,46 @@ func (c *conn) headerLimit() int64 {
 // usable says whether an idle connection can be used: it has not been idle for
 // too long, is open, and nothing came that was not asked for.
 func (c *conn) usable() bool {
-	return time.Since(c.since) < idleTimeout && c.reader.Buffered() == 0 && c.alive.check(c.Conn)
+	return !c.transport.tooOld(c, time.Now()) && c.reader.Buffered() == 0 && c.alive.check(c.Conn)
 }
 
+// An unanswered error is that of a connection which ended before its answer began.
+type unanswered struct{ error }
+
 // exchange sends a request and reads the response up to its body. An answer that
-// comes before all is sent is an answer too.
+// comes before all is sent is an answer too. A connection that was used before may
+// be closed by the server as the request is sent: as by net/http, it is then sent
+// by another if nothing of it was, or if being sent twice does no harm.
 func (c *conn) exchange(req *http.Request, out *request) (*http.Response, error) {
-	ctx := req.Context()
+	ctx, unzip := req.Context(), out.unzip
 	stop := context.AfterFunc(ctx, func() { c.Close() })
-	n, wrong := c.Write(out.bytes)
-	var resp *http.Response
-	err := wrong
-	if wrong == nil || n > 0 && (errors.Is(wrong, syscall.EPIPE) || errors.Is(wrong, syscall.ECONNRESET)) {
-		resp, err = c.response(req)
-	}
+	w := c.send(out)
+	resp, err := c.response(req)
 	if err != nil {
 		stop()
 		c.Close()
+		<-w.done
+		silent, is := err.(unanswered)
+		if is {
+			err = silent.error
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		case wrong != nil && n == 0 && c.reused:
-			return nil, errNothingSent
-		case wrong != nil:
-			return nil, wrong
+		case c.reused && (w.err != nil && w.n == 0 || is && repeatable(req)):
+			return nil, errAgain
+		case w.err != nil && !errors.Is(w.err, net.ErrClosed):
+			return nil, w.err
 		}
 		return nil, err
 	}
-	b := &body{inner: resp.Body, conn: c, ctx: ctx, stop: stop, reusable: wrong == nil && !resp.Close && resp.StatusCode >= http.StatusOK}
+	b := &body{inner: resp.Body, conn: c, ctx: ctx, stop: stop, writing: w, status: resp.StatusCode, reusable: !resp.Close && resp.StatusCode >= http.StatusOK}
 	if resp.Body == http.NoBody {
 		b.end(io.EOF)
 		return resp, nil
 	}
 	resp.Body = b
-	if out.unzip && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+	if unzip && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		resp.Header.Del("Content-Encoding")
 		resp.Header.Del("Content-Length")
 		resp.ContentLength, resp.Uncompressed = -1, true
@@ -118,7 +123,7 @@ func (c *conn) response(req *http.Request) (*http.Response, error) {
 // last reads responses until one that is not followed by another.
 func (c *conn) last(req *http.Request) (*http.Response, error) {
 	if _, err := c.reader.Peek(1); err != nil {
-		return nil, err // the end of the connection is not that of a response
+		return nil, unanswered{err} // the end of the connection is not that of a response
 	}
 	for {
 		resp, err := http.ReadResponse(c.reader, req)

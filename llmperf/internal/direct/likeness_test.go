@@ -158,6 +158,12 @@ func post(url string) *http.Request {
 	return req
 }
 
+// long is a request that is not written at once.
+func long(url string) *http.Request {
+	req, _ := http.NewRequest(http.MethodPost, url, bytes.NewReader(make([]byte, 1<<20)))
+	return req
+}
+
 func zipped(text string) string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -244,16 +250,19 @@ func TestLikeNetHTTP(t *testing.T) {
 			req.Header.Set("Range", "bytes=0-0")
 			return req
 		}},
-		{"a body like its length", "64 KiB go in one piece", always(whole), func(url string) *http.Request {
-			req, _ := http.NewRequest(http.MethodPost, url, bytes.NewReader(make([]byte, maxBody)))
+		{"a body of nearly 64 KiB", "goes in one piece", always(whole), func(url string) *http.Request {
+			req, _ := http.NewRequest(http.MethodPost, url, bytes.NewReader(make([]byte, atOnce-1<<10)))
 			return req
 		}},
+		{"a long body", "is written while the answer is awaited", always(whole), long},
+		{"a long body, unanswered", "is not sent twice", once(""), long},
+		{"a long body, closed", "the connection is not used again", once(ok + "Connection: close\r\nContent-Length: 2\r\n\r\nhi"), long},
 		{"a short body", "is an error, and not sent", always(whole), func(url string) *http.Request {
 			req := post(url)
 			req.ContentLength++
 			return req
 		}},
-		{"a long body", "is an error", always(whole), func(url string) *http.Request {
+		{"a body longer than it says", "is an error", always(whole), func(url string) *http.Request {
 			req := post(url)
 			req.ContentLength--
 			return req
@@ -300,7 +309,7 @@ func TestAnAnswerBeforeAllIsRead(t *testing.T) {
 	defer all.Wait()
 	done := make(chan bool)
 	defer close(done)
-	all.Go(func() {
+	refuse := func() {
 		c, err := l.Accept()
 		if err != nil {
 			return
@@ -308,13 +317,16 @@ func TestAnAnswerBeforeAllIsRead(t *testing.T) {
 		defer c.Close()
 		_, _ = io.WriteString(c, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
 		<-done
-	})
-	req, err := http.NewRequest(http.MethodPost, "http://"+l.Addr().String(), bytes.NewReader(make([]byte, maxBody)))
-	require.NoError(t, err)
+	}
 	ctx, cancel := contextFor(t, 10*time.Second)
 	defer cancel()
-	resp, err := likeNetHTTP(t).RoundTrip(req.WithContext(ctx))
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	assert.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+	for _, length := range []int{atOnce - 1<<10, maxBody} {
+		all.Go(refuse)
+		req, err := http.NewRequest(http.MethodPost, "http://"+l.Addr().String(), bytes.NewReader(make([]byte, length)))
+		require.NoError(t, err)
+		resp, err := likeNetHTTP(t).RoundTrip(req.WithContext(ctx))
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+		require.NoError(t, resp.Body.Close())
+	}
 }

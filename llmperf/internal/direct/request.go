@@ -14,10 +14,8 @@ import (
 	"sync"
 )
 
-// maxBody is how long a body may be that is sent in one piece, before the answer
-// is read: it must have room on the way, or a service that answers without
-// reading it would wait for its reader.
-const maxBody = 64 << 10
+// maxBody is how long a body may be, since it is copied.
+const maxBody = 16 << 20
 
 // Takes says whether req is plain enough: a GET without a body or a POST with one
 // in memory, to http without a proxy, with nothing in its header that says
@@ -26,7 +24,7 @@ const maxBody = 64 << 10
 func (t *Transport) Takes(req *http.Request) bool {
 	u := req.URL
 	switch {
-	case !supported, !plainTransport(t.Like), u == nil, u.Scheme != "http", u.Opaque != "", !plainHost(u.Host), !plainHost(req.Host) && req.Host != "":
+	case !supported, t.opaque.Load(), !plainTransport(t.Like), u == nil, u.Scheme != "http", u.Opaque != "", !plainHost(u.Host), !plainHost(req.Host) && req.Host != "":
 		return false
 	case !plainBody(req), req.Close, len(req.TransferEncoding) > 0, len(req.Trailer) > 0, req.Cancel != nil: //lint:ignore SA1019 whoever still sets it is to be served
 		return false
@@ -56,9 +54,9 @@ func plainTransport(t *http.Transport) bool {
 func plainBody(req *http.Request) bool {
 	switch req.Method {
 	case "", http.MethodGet:
-		return req.Body == nil || req.Body == http.NoBody
+		return (req.Body == nil || req.Body == http.NoBody) && req.ContentLength == 0
 	case http.MethodPost:
-		return req.GetBody != nil && 0 < req.ContentLength && req.ContentLength <= maxBody
+		return req.Body != nil && req.Body != http.NoBody && req.GetBody != nil && 0 < req.ContentLength && req.ContentLength <= maxBody
 	}
 	return false
 }

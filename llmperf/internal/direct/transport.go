@@ -10,22 +10,23 @@ package direct
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
-
-// idleTimeout is how long a connection is kept that nobody uses, as by
-// [http.DefaultTransport].
-const idleTimeout = 90 * time.Second
 
 // A Transport is an [http.RoundTripper] for the requests that it takes. Of what
 // [http.Transport] does it keeps what a service sees: the bytes of a request, a
 // connection that is kept alive and used again, the one last used first, and gzip
 // asked for and undone. A body is read and closed by one goroutine.
 type Transport struct {
-	// Like says how to dial, which requests a proxy gets, and how long a response's
-	// header may be. It is for the requests that are not taken.
+	// Like says how to dial, which requests a proxy gets, how long a response's
+	// header may be, and for how long a connection may be idle. It is for the requests that are not taken.
 	Like *http.Transport
+
+	opaque atomic.Bool // connections are of a kind that does not show whether they are open
 
 	mu   sync.Mutex
 	idle map[string][]*conn // by address; the last is the one last used
@@ -33,29 +34,48 @@ type Transport struct {
 
 // RoundTrip sends req, which must be one that t takes.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.try(req)
+	for err == errAgain {
+		again := *req
+		if req.GetBody != nil {
+			if again.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+		if resp, err = t.try(&again); err == nil {
+			resp.Request = req
+		}
+	}
+	return resp, err
+}
+
+// try sends req by one connection.
+func (t *Transport) try(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	out := requests.Get().(*request)
-	defer requests.Put(out)
-	if err := out.write(req); err != nil {
+	err := out.write(req)
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	var c *conn
+	if err == nil {
+		c, err = t.conn(ctx, address(req.URL))
+	}
+	if err != nil {
+		requests.Put(out)
 		return nil, err
 	}
-	for {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		c, err := t.conn(ctx, address(req.URL))
-		if err != nil {
-			return nil, err
-		}
-		resp, err := c.exchange(req, out)
-		if err != errNothingSent {
-			return resp, err
-		}
-	}
+	return c.exchange(req, out)
 }
 
 // conn returns an idle connection, or a new one.
 func (t *Transport) conn(ctx context.Context, address string) (*conn, error) {
+	var dead []*conn
+	defer func() {
+		if len(dead) > 0 {
+			go closeAll(dead) // after a peak there are many
+		}
+	}()
 	for {
 		c := t.take(address)
 		if c == nil {
@@ -65,10 +85,13 @@ func (t *Transport) conn(ctx context.Context, address string) (*conn, error) {
 			c.reused = true
 			return c, nil
 		}
-		c.Close()
+		dead = append(dead, c)
 	}
 	dialed, err := t.Like.DialContext(ctx, "tcp", address)
 	if err == nil {
+		if _, shows := dialed.(syscall.Conn); !shows {
+			t.opaque.Store(true)
+		}
 		return newConn(t, address, dialed), nil
 	}
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
@@ -99,17 +122,25 @@ func (t *Transport) take(address string) *conn {
 func (t *Transport) keep(c *conn) {
 	c.since = time.Now()
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	if t.idle == nil {
 		t.idle = map[string][]*conn{}
 	}
 	idle := t.idle[c.address]
-	for len(idle) > 0 && c.since.Sub(idle[0].since) > idleTimeout {
-		idle[0].Close()
-		idle[0] = nil
-		idle = idle[1:]
+	old := 0
+	for old < len(idle) && t.tooOld(idle[old], c.since) {
+		old++
 	}
-	t.idle[c.address] = append(idle, c)
+	dead := slices.Clone(idle[:old])
+	clear(idle[:old])
+	t.idle[c.address] = append(idle[old:], c)
+	t.mu.Unlock()
+	closeAll(dead)
+}
+
+// tooOld says whether a connection has been idle for longer than is allowed.
+func (t *Transport) tooOld(c *conn, now time.Time) bool {
+	limit := t.Like.IdleConnTimeout
+	return limit > 0 && now.Sub(c.since) >= limit
 }
 
 // CloseIdleConnections closes the connections that carry no request, Like's too.
@@ -120,8 +151,12 @@ func (t *Transport) CloseIdleConnections() {
 	t.idle = nil
 	t.mu.Unlock()
 	for _, idle := range all {
-		for _, c := range idle {
-			c.Close()
-		}
+		closeAll(idle)
+	}
+}
+
+func closeAll(conns []*conn) {
+	for _, c := range conns {
+		c.Close()
 	}
 }

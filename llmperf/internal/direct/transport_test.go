@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,8 +48,10 @@ func TestWhatIsNotPlainIsLeftToNetHTTP(t *testing.T) {
 		{"put", "methods that are seldom", func(r *http.Request) { r.Method = http.MethodPut }, false},
 		{"head", "its answer has a length and no body", func(r *http.Request) { r.Method, r.Body, r.ContentLength = http.MethodHead, nil, 0 }, false},
 		{"get with a body", "seldom", func(r *http.Request) { r.Method = http.MethodGet }, false},
+		{"get with a length", "of a body that is not there", func(r *http.Request) { r.Method, r.Body = http.MethodGet, nil }, false},
+		{"post of a length without a body", "an error of net/http's", func(r *http.Request) { r.Body = nil }, false},
 		{"post without", "its length is said to be 0", func(r *http.Request) { r.Body, r.ContentLength = nil, 0 }, false},
-		{"long", "there may be no room on the way", func(r *http.Request) { r.ContentLength = maxBody + 1 }, false},
+		{"long", "it would be copied", func(r *http.Request) { r.ContentLength = maxBody + 1 }, false},
 		{"unknown length", "it is sent in chunks", func(r *http.Request) { r.ContentLength = -1 }, false},
 		{"body not in memory", "it may be slow", func(r *http.Request) { r.GetBody = nil }, false},
 		{"close", "the connection is not to be kept", func(r *http.Request) { r.Close = true }, false},
@@ -192,7 +195,7 @@ func TestWhatIsLongIdleIsClosed(t *testing.T) {
 	two()
 	require.Len(t, ours.idle[address], 2)
 	for _, c := range ours.idle[address] {
-		c.since = c.since.Add(-idleTimeout)
+		c.since = c.since.Add(-ours.Like.IdleConnTimeout)
 	}
 	oldest := ours.idle[address][0]
 	answerOf(ours.RoundTrip(post(server.URL)))
@@ -268,6 +271,79 @@ func (b brittle) Write(p []byte) (int, error) {
 		return 0, &net.OpError{Op: "write", Net: "tcp", Err: syscall.EPIPE}
 	}
 	return b.TCPConn.Write(p)
+}
+
+// TestAConnectionThatHidesIsLeftToNetHTTP: whether one that is idle is open cannot be seen
+// of every kind of connection.
+func TestAConnectionThatHidesIsLeftToNetHTTP(t *testing.T) {
+	server, ours := echo(t), likeNetHTTP(t)
+	dial := ours.Like.DialContext
+	ours.Like.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		return struct{ net.Conn }{c}, err
+	}
+	require.True(t, ours.Takes(post(server.URL)))
+	require.Contains(t, answerOf(ours.RoundTrip(post(server.URL))), "stream")
+	assert.False(t, ours.Takes(post(server.URL)))
+}
+
+// TestClosedWhileSending: a request to a connection that its server closes while it
+// is idle, which is not seen before, is sent again where that does no harm.
+func TestClosedWhileSending(t *testing.T) {
+	const whole = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+	second := func(_ *http.Request, n int) (string, bool) { // is not answered
+		if n == 1 {
+			return "", false
+		}
+		return whole, true
+	}
+	marked := func(url string) *http.Request {
+		req := post(url)
+		req.Header.Set("Idempotency-Key", "7")
+		return req
+	}
+	for _, tt := range []struct {
+		name    string
+		request func(url string) *http.Request
+		again   bool
+	}{
+		{"get", get, true},
+		{"post with a key", marked, true},
+		{"post", post, false},
+		{"long", long, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ours := likeNetHTTP(t)
+			want := ask(t, second, ours.Like.RoundTrip, tt.request)
+			got := ask(t, second, ours.RoundTrip, tt.request)
+			assert.Equal(t, want, got)
+			assert.Equal(t, tt.again, strings.HasSuffix(got.answers[1], `"hi"`), got.answers[1])
+		})
+	}
+}
+
+// TestALongRequestUsesItsConnectionAgain: one whose prompt is written while the
+// answer is awaited.
+func TestALongRequestUsesItsConnectionAgain(t *testing.T) {
+	server, ours := serve(t, always("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")), likeNetHTTP(t)
+	for range 5 {
+		require.Contains(t, answerOf(ours.RoundTrip(long("http://"+server.address))), `"hi"`)
+		require.Contains(t, answerOf(ours.RoundTrip(post("http://"+server.address))), `"hi"`)
+	}
+	assert.Equal(t, 1, server.dialed())
+}
+
+// TestNobodyReadsALongRequest: one that is never read ends with its context.
+func TestNobodyReadsALongRequest(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	ctx, cancel := contextFor(t, 50*time.Millisecond)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+l.Addr().String(), bytes.NewReader(make([]byte, maxBody)))
+	require.NoError(t, err)
+	_, err = likeNetHTTP(t).RoundTrip(req)
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
 // TestNothingSent: a request of which nothing was sent is sent by another
