@@ -29,8 +29,8 @@ func FailureRateBelow(limit float64) SLO {
 			o.Verdict = Fail
 		}
 		o.Guard = o.Verdict == Pass && shown.High >= limit
-		answered := s.Stats // a generator that was late may have made timeouts
-		answered.Failed -= s.Failures[string(FailTimeout)]
+		answered := s.Stats
+		answered.Failed -= s.unanswered()
 		o.lasts = o.Verdict == Fail && answered.failures(halved(j.fail)).Low >= limit
 		o.sentence(fmt.Sprintf("%d of %s requests failed", s.Failed, count(s.Requests)))
 		if o.Guard && !c.guard {

@@ -126,6 +126,75 @@ func TestWhatTheTestsOwnFunctionsDoLosesNothing(t *testing.T) {
 	}
 }
 
+// A brokenError is one whose text cannot be had.
+type brokenError struct{ wrong func() }
+
+func (b brokenError) Error() string {
+	b.wrong()
+	return "never"
+}
+
+func TestAnErrorWhoseMethodsPanicFailsItsRequest(t *testing.T) {
+	measure := func(t *testing.T, err error) (res *llmperf.Result, bad error) {
+		inBubble(t, func(t *testing.T) {
+			res, bad = llmperf.Measure(t.Context(), llmperf.Scenario{
+				Target: llmperf.TargetFunc(func(_ context.Context, c *llmperf.Call) error {
+					time.Sleep(100 * time.Millisecond)
+					if c.Number() == 20 {
+						return err
+					}
+					return nil
+				}),
+				Profile: hold(2, 20*time.Second), Warmup: llmperf.NoWarmup,
+			})
+		})
+		return res, bad
+	}
+	var none *llmperf.Failure
+	for name, err := range map[string]error{"nil in an interface": none, "panic": brokenError{func() { panic("oops") }}} {
+		t.Run(name, func(t *testing.T) {
+			res, bad := measure(t, err)
+			require.NoError(t, bad)
+			assert.Equal(t, map[string]int{"target": 2}, res.Total.Failures)
+			assert.Contains(t, strings.Join(res.Total.Examples, ""), "the error that the target returned panicked: ")
+			assert.Greater(t, res.Total.Requests, 60, "and the run goes on")
+		})
+	}
+	t.Run("ends its goroutine", func(t *testing.T) {
+		res, bad := measure(t, brokenError{runtime.Goexit})
+		require.ErrorContains(t, bad, "the target ended its goroutine")
+		assert.Positive(t, res.Total.Failures["target"])
+	})
+}
+
+// TestATargetThatNeverReturnsEndsTheRunSoon: no step could be reported any more.
+func TestATargetThatNeverReturnsEndsTheRunSoon(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		never := make(chan bool)
+		defer time.Sleep(time.Minute) // until the last has left
+		defer close(never)
+		answer := func(context.Context, *llmperf.Call) error { time.Sleep(100 * time.Millisecond); return nil }
+		res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
+			Target: llmperf.Mix{
+				{Name: "good", Weight: 1, Target: llmperf.TargetFunc(answer)},
+				{Name: "bad", Weight: 1, Target: llmperf.TargetFunc(func(ctx context.Context, c *llmperf.Call) error {
+					if c.User() == 1 && c.Number() >= 30 {
+						<-never
+					}
+					return answer(ctx, c)
+				})},
+			},
+			Profile: llmperf.StepProfile{StepUsers: 2, StepTime: 20 * time.Second, MaxUsers: 200}, Warmup: llmperf.NoWarmup, Timeout: 5 * time.Second,
+		})
+		require.ErrorContains(t, err, "a target did not return within 10s of its context's end")
+		assert.Len(t, res.Steps, 2, "of a hundred")
+		assert.Equal(t, 1, res.Steps[0].Failures["unfinished"])
+		for _, part := range res.Targets {
+			assert.Equal(t, part.Name == "bad", part.Failures["unfinished"] == 1, "%s: %v", part.Name, part.Failures)
+		}
+	})
+}
+
 func TestALongStackIsCut(t *testing.T) {
 	res, err := llmperf.Measure(t.Context(), llmperf.Scenario{
 		Target:  llmperf.TargetFunc(func(context.Context, *llmperf.Call) error { deep(500, nil); return nil }),

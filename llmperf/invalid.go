@@ -17,11 +17,20 @@ func (s *Step) invalid() string {
 	switch {
 	case s.GeneratorFailures > 0:
 		return fmt.Sprintf("the generator was the bottleneck: %s %s", plural(s.GeneratorFailures, "request"), g.lack())
+	case s.Latency.N == 0 && 2*s.unanswered() <= s.Requests:
+		return "" // by what the service answered
 	case s.Latency.N == 0:
-		return ""
+		took := s.InFlight * s.Seconds / float64(s.Requests) // on average, by Little's law
+		return g.tooLate(time.Duration(took*float64(time.Second)), "the generator was the bottleneck")
 	default:
 		return g.tooLate(s.Latency.P50, "the generator was the bottleneck")
 	}
+}
+
+// unanswered is how many requests failed without a word of the service, which a
+// generator that is late may have brought about itself.
+func (s *Stats) unanswered() int {
+	return s.Failures[string(FailTimeout)] + s.Failures[string(FailNotSent)] + s.Failures[string(FailUnfinished)]
 }
 
 // tooLate says that the generator was later than figures of so long can bear; "" if

@@ -105,6 +105,15 @@ var invalidMessages = func() []messageTest {
 		r.Steps[0].Failures = map[string]int{"status 503": 20}
 		return r
 	}
+	allFailed := func(failures map[string]int) *Result {
+		r := madeResult(beside(usual, func(m *made) { m.requests, m.failed = 600, 600 }))
+		r.Steps[0].Failures = failures
+		return behind(r, 0, 800*ms, 0.98)
+	}
+	notSent := func(r *Result) *Result {
+		r.Steps[0].Failures = map[string]int{"not_sent": 20}
+		return r
+	}
 	rising := func() *Result { return madeResult(step(10, 1), step(20, 1.1), step(30, 1.2), step(40, 1.3)) }
 	return []messageTest{
 		{"invalid_latency_pass", "answers of 2 s, and half a second late", behind(madeResult(usual), 0, 500*ms, 0.98), Latency.P95Below(5 * time.Second), Invalid},
@@ -128,6 +137,9 @@ var invalidMessages = func() []messageTest {
 		{"invalid_failure_rate_pass", "the step's load was not put on", behind(madeResult(beside(usual, func(m *made) { m.requests = 3000 })), 0, 500*ms, 0.98), FailureRateBelow(0.001), Invalid},
 		{"invalid_failure_rate_fail", "no lateness makes a status 503", refused(behind(madeResult(failing), 0, 500*ms, 0.98)), UpTo(50, stepFailureRate(0.001)), Fail},
 		{"invalid_timeouts", "it may make a timeout", behind(madeResult(beside(failing, func(m *made) { m.failed = 1 })), 0, 500*ms, 0.98), stepFailureRate(0.00001), Invalid},
+		{"invalid_not_sent", "nobody answered what was not sent", notSent(behind(madeResult(failing), 0, 500*ms, 0.98)), UpTo(50, stepFailureRate(0.001)), Invalid},
+		{"invalid_all_timeouts", "with one answer in time it would be invalid too", allFailed(map[string]int{"timeout": 400, "status 503": 200}), stepFailureRate(0.5), Invalid},
+		{"invalid_not_if_refused", "a service that is down is down", allFailed(map[string]int{"timeout": 200, "status 503": 400}), stepFailureRate(0.5), Fail},
 		{"invalid_late_sending", "requests are sent late though goroutines run in time", open(looked(300*ms, often)), Latency.P95Below(5 * time.Second), Invalid},
 		{"invalid_files", "no more files", lacking(madeResult(usual), 0, tooManyFiles, tooManyFiles, tooManyFiles), Latency.P95Below(5 * time.Second), Invalid},
 		{"invalid_ports", "no more ports, and files once", lacking(madeResult(usual), 0, noPort, tooManyFiles, noPort), Latency.P95Below(2 * time.Second), Invalid},

@@ -100,6 +100,8 @@ type measurement struct {
 	aborted  string
 	brief    bool // its result is one of many, of a run that goes on
 
+	late time.Duration // since when a request of the step that is told next is overdue; 0 if none is
+
 	watched    bool // by a live page
 	nextMoment time.Duration
 
@@ -131,7 +133,6 @@ func newMeasurement(s Scenario, report func(event)) *measurement {
 		lost:  func([]Step, int) string { return "" },
 		users: map[int32]*tally{}, viewer: newViewer(), gate: newGate(s), secrets: secretsOfTarget(s.Target),
 	}
-	m.public = newPublicCheck(s, m.interrupt)
 	return m
 }
 
@@ -139,6 +140,7 @@ func newMeasurement(s Scenario, report func(event)) *measurement {
 func (m *measurement) run(ctx context.Context) *Result {
 	requests, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(errRunOver)
+	m.public = newPublicCheck(m.scenario, m.interrupt)
 	m.clock = load.StartClock()
 	if !bubble.Inside() {
 		m.monitor = generator.Start(m.clock.Start())
@@ -160,9 +162,7 @@ func (m *measurement) run(ctx context.Context) *Result {
 	if !m.crowd.Wait(limit) {
 		m.abort("a target did not return within %v of its context's end; it must honour ctx", limit)
 	}
-	m.collect()
-	m.countPending()
-	m.writeSamples()
+	m.collectLast()
 	m.tell(true)
 	m.stopped()
 	if client, ok := m.scenario.Target.(idler); ok {
@@ -325,17 +325,37 @@ func (m *measurement) drain(ctx context.Context) {
 	}
 }
 
-// countPending counts what is in flight for ever as unfinished.
-func (m *measurement) countPending() {
+// collectLast takes in what the users have published, and counts what is in flight
+// for ever as unfinished. A request may come home at any moment; it is counted once.
+func (m *measurement) collectLast() {
+	var pending []load.Request
+	m.crowd.Pending(func(q load.Request) { pending = append(pending, q) })
+	type id struct {
+		user, number int32
+		open         bool
+	}
+	home := map[id]bool{}
+	m.crowd.Drain(func(s *record.Sample) {
+		if len(pending) > 0 {
+			home[id{s.User, s.Number, s.Open}] = true
+		}
+		m.file(s)
+	})
 	now := int64(m.clock.Now())
-	m.crowd.Pending(func(q load.Request) {
+	for _, q := range pending {
 		s := record.Sample{User: int32(q.User), Number: int32(q.Number), Sent: int64(q.Sent), Open: q.Open, End: now, Class: record.Unfinished, Detail: "the target did not return"}
 		if q.Open {
 			s.Dispatched = s.Sent // or later: its sender, who knows, has not told
 		}
-		m.file(&s)
-	})
+		if mix, ok := m.scenario.Target.(Mix); ok {
+			s.Part = int16(mix.draw(m.scenario.Seed, q.User, q.Number))
+		}
+		if !home[id{s.User, s.Number, s.Open}] {
+			m.file(&s)
+		}
+	}
 	m.observeSamples()
+	m.writeSamples()
 }
 
 func (m *measurement) abort(format string, args ...any) {
@@ -362,19 +382,33 @@ func (m *measurement) newSender(r *record.Recorder) func(context.Context, load.R
 			}
 		}()
 		err := send(ctx, m.scenario.Target, c)
-		returned = true
 		c.sample.End = int64(m.clock.Now())
 		if err == nil && ctx.Err() != nil && c.sample.End-c.sample.Sent > int64(m.patience()) {
 			err = ctx.Err()
 		}
 		if err != nil {
-			m.keepStack(err)
-			c.sample.Class, c.sample.Status = classify(ctx, err, c.sample.FirstByte > 0)
-			c.sample.Detail = describe(redact(err, m.secrets...))
+			m.failed(ctx, &c.sample, err)
 		}
+		returned = true
 		c.heard(err == nil)
 		r.Add(&c.sample)
 	}
+}
+
+// failed notes why a request failed. The error is one of the target's own, whose
+// methods may panic too, as those of a nil pointer in it.
+func (m *measurement) failed(ctx context.Context, s *record.Sample, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			wrong := panicked(r)
+			m.keepStack(wrong)
+			s.Class, s.Status = record.Target, 0
+			s.Detail = describe(redact(fmt.Errorf("the error that the target returned %w", wrong), m.secrets...))
+		}
+	}()
+	m.keepStack(err)
+	s.Class, s.Status = classify(ctx, err, s.FirstByte > 0)
+	s.Detail = describe(redact(err, m.secrets...))
 }
 
 // send calls the target; its panic becomes an error with the place.
@@ -530,6 +564,19 @@ func (m *measurement) done() []Step {
 	return steps
 }
 
+// overdue ends a run in which a request of a step that ended at until never comes
+// home: no step could be reported any more, and at the end the run would be aborted
+// for it.
+func (m *measurement) overdue(now, until time.Duration) {
+	switch {
+	case now < until+m.patience():
+	case m.late == 0:
+		m.late = now
+	case now > m.late+leaveLimit:
+		m.interrupt("a target did not return within %v of its context's end; it must honour ctx", leaveLimit)
+	}
+}
+
 // tell reports steps that are complete, or all that are left, and the progress.
 func (m *measurement) tell(all bool) {
 	now := m.clock.Now()
@@ -540,9 +587,14 @@ func (m *measurement) tell(all bool) {
 	for m.told < len(m.steps) {
 		step := m.steps[m.told]
 		if !all {
-			if step.open || now < step.Until || !m.crowd.HomeBefore(step.Until) {
+			if step.open || now < step.Until {
 				break
 			}
+			if !m.crowd.HomeBefore(step.Until) {
+				m.overdue(now, step.Until)
+				break
+			}
+			m.late = 0
 			m.collect()
 		}
 		m.sumUp(&step.Step, step.bucket)

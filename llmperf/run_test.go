@@ -69,6 +69,23 @@ func undecided() llmperf.Scenario {
 	return s
 }
 
+// A climber remembers how far it was, and what it was asked.
+type climber struct{ asked []int }
+
+func (c *climber) Next(done []llmperf.Step) (llmperf.Load, bool) {
+	c.asked = append(c.asked, len(done))
+	return llmperf.Load{Users: 1 + len(done), Hold: 300 * time.Millisecond}, len(done) < 3
+}
+
+// TestAProfileIsAskedInOrder by one goroutine: it may decide by what it has seen.
+func TestAProfileIsAskedInOrder(t *testing.T) {
+	s, c := undecided(), new(climber)
+	s.Profile = c
+	llmperf.Run(t, s, llmperf.Guard(llmperf.Latency.P50Below(time.Minute)))
+	assert.IsNonDecreasing(t, c.asked)
+	assert.Equal(t, 3, c.asked[len(c.asked)-1])
+}
+
 // longWinded is a target with a name of many lines.
 type longWinded struct{ llmperf.Target }
 

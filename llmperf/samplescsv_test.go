@@ -47,6 +47,16 @@ func readRows(t *testing.T, text string) []map[string]string {
 	return rows
 }
 
+// TestSamplesOfAnEarlierRunAreNotLeft beside the result of one that has none.
+func TestSamplesOfAnEarlierRunAreNotLeft(t *testing.T) {
+	simulateWithSamples(t, watched(llmperf.Observer{}))
+	t.Setenv("LLMPERF_SAMPLES", "")
+	llmperf.Simulate(t, watched(llmperf.Observer{}), loose)
+	folder := filepath.Join(os.Getenv("LLMPERF_OUT"), t.Name())
+	assert.FileExists(t, filepath.Join(folder, "result.json"))
+	assert.NoFileExists(t, filepath.Join(folder, "samples.csv"))
+}
+
 func TestSamplesAreThoseThatAnObserverSees(t *testing.T) {
 	var seen []llmperf.Sample
 	res, text := simulateWithSamples(t, watched(llmperf.Observer{Sample: func(s llmperf.Sample) { seen = append(seen, s) }}))

@@ -54,6 +54,7 @@ func prepareOutput(t *testing.T) *output {
 			os.Remove(filepath.Join(dir, a.name))
 		}
 		os.Remove(filepath.Join(dir, capacityName))
+		os.Remove(filepath.Join(dir, samplesName))
 		return dir
 	}
 	dir := add("the test's artifact directory", t.ArtifactDir())
