@@ -159,6 +159,9 @@ func (m *measurement) run(ctx context.Context) *Result {
 	if m.aborted != "" {
 		limit = leaveAborted
 	}
+	if deadline, limited := ctx.Deadline(); limited && !bubble.Inside() {
+		limit = min(limit, max(0, time.Until(deadline))+leaveAborted)
+	}
 	if !m.crowd.Wait(limit) {
 		m.abort("a target did not return within %v of its context's end; it must honour ctx", limit)
 	}
