@@ -23,7 +23,8 @@ import (
 // asked for and undone. A body is read and closed by one goroutine.
 type Transport struct {
 	// Like says how to dial, which requests a proxy gets, how long a response's
-	// header may be, and for how long a connection may be idle. It is for the requests that are not taken.
+	// header may be, and for how long a connection may be idle. It is for the
+	// requests that are not taken.
 	Like *http.Transport
 
 	opaque atomic.Bool // connections are of a kind that does not show whether they are open
