@@ -2,6 +2,7 @@ package llmperf
 
 import (
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -187,6 +188,7 @@ func TestProfilesThatCannotWork(t *testing.T) {
 		{"name with a slash", "it would be another subtest", Steps(Load{Users: 5, Hold: m, Name: "a/b"}), []string{`named "a/b"`, "no slash and no space"}},
 		{"no shape", "nil", ShapeFunc(nil), []string{"the ShapeFunc is nil"}},
 		{"a shape that is over at once", "it tests nothing", ShapeFunc(func(time.Duration) (int, float64, bool) { return 5, 1, false }), []string{"returns false at once"}},
+		{"a shape of chance", "each time it is asked the run would be another", ShapeFunc(func(at time.Duration) (int, float64, bool) { return 1 + rand.IntN(1000), 1, at < time.Minute }), []string{"must depend on elapsed alone"}},
 		{"a shape without end", "it would never be over", ShapeFunc(func(time.Duration) (int, float64, bool) { return 5, 1, true }), []string{"goes on after 24h0m0s", "return false"}},
 		{"a shape without users", "a test of nothing", ShapeFunc(func(e time.Duration) (int, float64, bool) { return 5 - int(e/time.Second), 1, e < m }), []string{"at 5s", "0 users: want at least 1"}},
 		{"a shape with a bad spawn rate", "NaN", ShapeFunc(func(e time.Duration) (int, float64, bool) { return 5, math.NaN(), e < m }), []string{"at 0s", "spawn rate of NaN"}},

@@ -3,6 +3,7 @@ package llmperf
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -29,7 +30,7 @@ import (
 // the least and the most users in it.
 //
 // The function must depend on elapsed alone. It is asked for all of the run before
-// the load, and must end within 24 hours.
+// the load, and again while it is on, and must end within 24 hours.
 type ShapeFunc func(elapsed time.Duration) (users int, spawnRate float64, ok bool)
 
 const (
@@ -119,6 +120,9 @@ func (f ShapeFunc) validate() error {
 	}
 	if err != nil {
 		return err
+	}
+	if again, _ := f.steps(); !reflect.DeepEqual(steps, again) {
+		return errors.New("the ShapeFunc wants other users when it is asked again: it must depend on elapsed alone; of chance, use a source seeded by it")
 	}
 	return validatePlan(steps)
 }
