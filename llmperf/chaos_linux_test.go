@@ -111,8 +111,11 @@ func init() {
 	subjects["disk full"] = func(t *testing.T) {
 		s := undecided()
 		s.Observers = []llmperf.Observer{{Stop: func(*llmperf.Result) {
-			if os.Getenv("CHAOS") == "gone" {
+			switch os.Getenv("CHAOS") {
+			case "gone":
 				os.RemoveAll(filepath.Join(os.Getenv("LLMPERF_OUT"), t.Name()))
+			case "no artifacts":
+				os.RemoveAll(t.ArtifactDir())
 			}
 		}}}
 		llmperf.Run(t, s, llmperf.FailureRateBelow(0.5), llmperf.Latency.P50Below(time.Minute))
@@ -159,6 +162,14 @@ func TestChaosOfTheDisk(t *testing.T) {
 			}
 		})
 	}
+	t.Run("no artifacts", func(t *testing.T) {
+		dir := t.TempDir()
+		out := runSubject(t, "disk full", "LLMPERF_OUT="+dir, "LLMPERF_SAMPLES=1", "CHAOS=no artifacts")
+		reported(out)
+		for _, name := range append(files, "samples.csv") {
+			assert.FileExists(t, filepath.Join(dir, "TestSubject", name), "one folder is lost, and not the other")
+		}
+	})
 	t.Run("gone", func(t *testing.T) {
 		out := runSubject(t, "disk full", "LLMPERF_OUT="+t.TempDir(), "CHAOS=gone")
 		reported(out)

@@ -22,6 +22,19 @@ func init() {
 	subjects["steps that fail"] = func(t *testing.T) {
 		llmperf.Simulate(t, steps, llmperf.Latency.P50Below(time.Second), llmperf.Latency.P90Below(2*time.Millisecond), llmperf.NoSaturationBelow(6))
 	}
+	unknown := llmperf.Custom("answers", func(llmperf.Step) llmperf.Outcome {
+		return llmperf.Outcome{Verdict: llmperf.Inconclusive, Message: "too few to tell"}
+	})
+	subjects["steps that are undecided"] = func(t *testing.T) {
+		llmperf.Simulate(t, steps, llmperf.Latency.P50Below(time.Second), unknown)
+	}
+	subjects["steps that are to be decided"] = func(t *testing.T) {
+		llmperf.Simulate(t, func(t *testing.T) llmperf.Scenario {
+			s := steps(t)
+			s.Strictness = llmperf.FailInconclusive
+			return s
+		}, llmperf.Latency.P50Below(time.Second), unknown)
+	}
 	subjects["steps that pass"] = func(t *testing.T) {
 		llmperf.Simulate(t, steps, llmperf.Latency.P50Below(time.Second), llmperf.NoSaturationBelow(6))
 	}
@@ -51,6 +64,12 @@ func TestGoTestsFlagsChooseWhatIsReportedAndNotWhatIsRun(t *testing.T) {
 		{"none", "steps that pass", []string{"-test.run=^TestSubject$/^users=5$"},
 			[]string{"--- FAIL: TestSubject ", "left out all of the 4 verdicts, so that a pass would prove nothing; their tests are named as in TestSubject/users=2/latency_p50"},
 			nil, 4, "a pattern that matches nothing proves nothing"},
+		{"an SLO that is undecided", "steps that are undecided", []string{"-test.run=^TestSubject$/^users=4$/^answers$"},
+			[]string{"--- FAIL: TestSubject ", "        --- SKIP: TestSubject/users=4/answers ", "chose 1 of 6 verdicts, none of which is decided, so that a pass would prove nothing"},
+			nil, 6, "it may have failed before, and is run again"},
+		{"one that is undecided, and one that is", "steps that are undecided", []string{"-test.run=^TestSubject$/^users=4$"},
+			[]string{"--- PASS: TestSubject ", "        --- SKIP: TestSubject/users=4/answers ", "        --- PASS: TestSubject/users=4/latency_p50 "},
+			[]string{"none of which"}, 6, "as in the whole run"},
 		{"skip", "steps that fail", []string{"-test.skip=^TestSubject$/./^latency_p90$"},
 			[]string{"--- PASS: TestSubject ", "    --- PASS: TestSubject/saturation ", "left out 3 of 7 verdicts"},
 			nil, 7, "-skip is the same"},
@@ -60,6 +79,9 @@ func TestGoTestsFlagsChooseWhatIsReportedAndNotWhatIsRun(t *testing.T) {
 				"stopped after users=2: an SLO has failed for good: latency p90 < 2 ms at 2 users; not run: users=4, users=6\n",
 			},
 			[]string{"TestSubject/users=4/latency_p90 ", "TestSubject/saturation "}, 7, "no further step is begun"},
+		{"fail fast, where what is undecided fails", "steps that are to be decided", []string{"-test.failfast"},
+			[]string{"--- FAIL: TestSubject ", "        --- FAIL: TestSubject/users=2/answers ", "; not run: users=4, users=6\n"},
+			[]string{"TestSubject/users=4/"}, 6, "nobody would hear of a further step"},
 		{"fail fast, and nothing fails", "steps that pass", []string{"-test.failfast"},
 			[]string{"--- PASS: TestSubject ", "        --- PASS: TestSubject/users=6/latency_p50 "},
 			[]string{"left out"}, 4, "there is no reason to stop"},

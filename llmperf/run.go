@@ -93,6 +93,7 @@ func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tel
 	t.Helper()
 	neverCached(t)
 	defer alone(t, leastTime(s))()
+	out.begin(t)
 	ctx, cancel := t.Context(), func() {}
 	if deadline, limited := t.Deadline(); limited {
 		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-deadlineMargin), errors.New("the test's deadline is near: give go test a longer -timeout"))

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +28,7 @@ type samplesFile struct {
 	mu      sync.Mutex // what follows may still be held by a simulation that is stuck
 	csv     *csv.Writer
 	files   []*os.File
+	wrong   []error         // by file, why it is written no longer
 	waiting []record.Sample // ended, and not written
 }
 
@@ -54,16 +54,26 @@ func samplesWanted() (bool, error) {
 // if that was not possible.
 func createSamples(dirs []string) (*samplesFile, error) {
 	f := new(samplesFile)
-	var all []io.Writer
 	for _, dir := range dirs {
 		file, err := os.Create(filepath.Join(dir, samplesName))
 		if err != nil {
 			return f, err
 		}
-		f.files, all = append(f.files, file), append(all, file)
+		f.files = append(f.files, file)
 	}
-	f.csv = csv.NewWriter(io.MultiWriter(all...))
+	f.wrong = make([]error, len(f.files))
+	f.csv = csv.NewWriter(f)
 	return f, f.csv.Write(samplesColumns)
+}
+
+// Write writes to each file, as long as it takes it.
+func (f *samplesFile) Write(p []byte) (int, error) {
+	for i, file := range f.files {
+		if f.wrong[i] == nil {
+			_, f.wrong[i] = file.Write(p)
+		}
+	}
+	return len(p), nil
 }
 
 // add takes in a request that ended.
@@ -131,7 +141,7 @@ func (f *samplesFile) close() error {
 	var errs []error
 	if f.csv != nil {
 		f.csv.Flush()
-		errs = append(errs, f.csv.Error())
+		errs = append(errs, f.wrong...)
 	}
 	for _, file := range f.files {
 		errs = append(errs, file.Close())

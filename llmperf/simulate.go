@@ -112,6 +112,7 @@ func simulate(t *testing.T, setup func(t *testing.T) Scenario, out *output, of t
 	ctx, restore := untilInterrupted(context.Background())
 	defer restore()
 	begin := time.Now()
+	out.begin(t)
 	sim := simulateOnce(ctx, t, setup, out.samples, of)
 	if os.Getenv("LLMPERF_TWICE") != "" && sim.stuck == nil && ctx.Err() == nil {
 		again := simulateOnce(ctx, t, setup, nil, of)

@@ -157,7 +157,7 @@ func lostBy(checks []check, steps []Step, from int, s Scenario, j judge) string 
 	for i := from; i < len(steps); i++ {
 		for _, c := range checks {
 			if c.step != nil && c.covers(&steps[i]) {
-				if judgeStep(c, &steps[i], j).Verdict == Fail {
+				if o := judgeStep(c, &steps[i], j); o.Verdict == Fail || testFlag("failfast") && s.Strictness.fails(&o) {
 					return fmt.Sprintf("%s%s at %v", lost, c.want, steps[i].Load)
 				}
 			}

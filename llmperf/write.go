@@ -3,6 +3,7 @@ package llmperf
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,8 +37,7 @@ type output struct {
 
 // prepareOutput makes the folders for a run's files, so that it is not lost for
 // want of them: one of the test's name in its artifact directory, and one in the
-// folder that LLMPERF_OUT names. Files of an earlier run go, so that none is taken
-// for one of this run, should it be killed.
+// folder that LLMPERF_OUT names.
 func prepareOutput(t *testing.T) *output {
 	t.Helper()
 	out := new(output)
@@ -50,11 +50,6 @@ func prepareOutput(t *testing.T) *output {
 			t.Fatalf("llmperf: %s: %v", of, err)
 		}
 		out.folders = append(out.folders, dir)
-		for _, a := range artifacts {
-			os.Remove(filepath.Join(dir, a.name))
-		}
-		os.Remove(filepath.Join(dir, capacityName))
-		os.Remove(filepath.Join(dir, samplesName))
 		return dir
 	}
 	dir := add("the test's artifact directory", t.ArtifactDir())
@@ -65,15 +60,34 @@ func prepareOutput(t *testing.T) *output {
 		neverCached(t) // who names a folder wants the files
 		out.kept = add("LLMPERF_OUT", named)
 	}
-	wanted, err := samplesWanted()
-	if wanted {
-		out.samples, err = createSamples(out.folders)
-		t.Cleanup(func() { out.samples.close() }) // of a test that ends before its run is over
-	}
-	if err != nil {
+	if _, err := samplesWanted(); err != nil {
 		t.Fatalf("llmperf: %v", err)
 	}
 	return out
+}
+
+// begin begins the files of a run whose turn it is. Those of an earlier one go, so
+// that none is taken for one of this run, should it be killed.
+func (o *output) begin(t *testing.T) {
+	t.Helper()
+	for _, dir := range o.folders {
+		for _, a := range artifacts {
+			os.Remove(filepath.Join(dir, a.name))
+		}
+		os.Remove(filepath.Join(dir, capacityName))
+	}
+	if wanted, _ := samplesWanted(); !wanted {
+		for _, dir := range o.folders {
+			os.Remove(filepath.Join(dir, samplesName))
+		}
+		return
+	}
+	var err error
+	o.samples, err = createSamples(o.folders)
+	t.Cleanup(func() { o.samples.close() }) // of a test that ends before its run is over
+	if err != nil {
+		t.Fatalf("llmperf: %v", err)
+	}
 }
 
 // folderName is a test's name as that of a folder, on every system.
@@ -118,14 +132,17 @@ func (o *output) save(t *testing.T, key, name string, data []byte, err error) {
 	o.say(t, key, name, o.put(name, data, err))
 }
 
-// put writes a file into each folder, unless it could not be made, which err says.
+// put writes a file into each folder that takes it, unless it could not be made,
+// which err says.
 func (o *output) put(name string, data []byte, err error) error {
-	for _, dir := range o.folders {
-		if err == nil {
-			err = writeWhole(filepath.Join(dir, name), data)
-		}
+	if err != nil {
+		return err
 	}
-	return err
+	var errs []error
+	for _, dir := range o.folders {
+		errs = append(errs, writeWhole(filepath.Join(dir, name), data))
+	}
+	return errors.Join(errs...)
 }
 
 // say puts out where a file is, unless it could not be written.
