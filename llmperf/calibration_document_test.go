@@ -335,6 +335,7 @@ func (d *document) drift() {
 	}
 	d.end()
 	d.margins(runsDrifting)
+	d.say("Runs of a service that drifts by 10 %% are too unlike for a limit of 10 %%: allow more, such as `P95SlowerBy(0.25)`, or compare in virtual time, where nothing drifts.")
 }
 
 func counted(of map[llmperf.Verdict]int) tally {
