@@ -3,6 +3,7 @@ package llmperf_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"html"
 	"strings"
@@ -145,6 +146,20 @@ func ExampleResult_WriteReport() {
 	headline, _, _ = strings.Cut(headline, "</h1>")
 	fmt.Println(strings.ReplaceAll(html.UnescapeString(headline), "\u00a0", " "))
 	// Output: The SLO holds: TTFT p50 < 1 s.
+}
+
+// What an earlier run measured is in its result.json.
+func ExampleResult_UnmarshalJSON() {
+	var res llmperf.Result
+	err := json.Unmarshal([]byte(`{"schema": 1, "steps": [{"name": "users=10", "requests": 1200, "failed": 3, "latency": {"p95_ns": 1500000000}}]}`), &res)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, step := range res.Steps {
+		fmt.Println(step.Name, step.Failed, "of", step.Requests, step.Latency.P95)
+	}
+	// Output: users=10 3 of 1200 1.5s
 }
 
 // UpTo limits SLOs to the steps of at most so many users.

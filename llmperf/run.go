@@ -159,9 +159,14 @@ func logOpening(t *testing.T, s Scenario) {
 // Check judges the result by SLOs: one outcome for each step in an SLO's scope,
 // and one for what is judged over all of them. An SLO that cannot be judged,
 // such as one on a metric that was never measured, is an outcome with verdict
-// fail that says so.
+// fail that says so. So is each of a result that was read from a file, which holds
+// figures and not the requests that bounds are made of; what was judged when it was
+// measured is in Outcomes.
 func (r *Result) Check(slos ...SLO) []Outcome {
 	checks := uniqueNames(SLOs(slos).checks())
+	if r.scenario.Confidence == 0 {
+		return r.unread(checks)
+	}
 	_ = openRegressions(checks, r.scenario, r.Virtual || bubble.Inside(), false) // the checks themselves say what is wrong
 	j := newJudge(r.scenario, len(r.Steps)+len(r.NotRun))
 	var outcomes []Outcome
@@ -177,6 +182,15 @@ func (r *Result) Check(slos ...SLO) []Outcome {
 		if c.run != nil || c.err != nil || len(r.inScope(c)) == 0 && r.missing(c) == "" {
 			outcomes = append(outcomes, judgeRun(c, r, j))
 		}
+	}
+	return outcomes
+}
+
+// unread are the outcomes of checks of a result that was not measured here.
+func (r *Result) unread(checks []check) []Outcome {
+	var outcomes []Outcome
+	for _, c := range checks {
+		outcomes = append(outcomes, refused(c, "", "this result was not measured by this process: one that is read from a file has no requests to judge by, but its Outcomes"))
 	}
 	return outcomes
 }

@@ -36,6 +36,10 @@ func warningsOf(steps []*stepRun, s Scenario) []string {
 			warn("at %v this process had %s of the %s files open that it may: where it can open no more, it can send no more; let it open more (ulimit -n)",
 				step.Load, count(g.Files), count(g.FilesLimit))
 		}
+		if g := &step.Generator; g.Ports > 0 && 10*g.Sockets > 9*g.Ports {
+			warn("at %v this machine had %s sockets open or lingering, and has %s local ports for connections to one address: where none is free, no request can be sent; let the client keep connections alive, or give it more ports (sysctl net.ipv4.ip_local_port_range)",
+				step.Load, count(g.Sockets), count(g.Ports))
+		}
 		if text := dependence(step.Latency.quantile(0.95, s.Confidence)); step.Latency.N > 0 && text != "" {
 			warn("at %v %s", step.Load, text)
 		}
