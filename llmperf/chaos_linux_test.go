@@ -42,8 +42,9 @@ func descriptors(t *testing.T, n int) {
 	}
 }
 
-// TestChaosOfFiveThousandUsers against a server of which some answers are an error
-// and some connections break. Each connection has two ends in this process.
+// TestChaosOfFiveThousandUsers against a server of which some answers are an error,
+// some end in the middle and some connections break, and which loses all of them at
+// once. Each connection has two ends in this process.
 func TestChaosOfFiveThousandUsers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("thousands of connections")
@@ -56,9 +57,13 @@ func TestChaosOfFiveThousandUsers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var arrived atomic.Int64
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var server *httptest.Server
+			server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				io.Copy(io.Discard, r.Body)
 				n := arrived.Add(1)
+				if n == 2000 {
+					go server.CloseClientConnections()
+				}
 				if load.Rate > 0 {
 					select {
 					case <-r.Context().Done():
@@ -73,6 +78,9 @@ func TestChaosOfFiveThousandUsers(t *testing.T) {
 					}
 				case n%13 == 0:
 					w.WriteHeader(http.StatusServiceUnavailable)
+				case n%11 == 0:
+					w.Header().Set("Content-Type", "text/event-stream")
+					io.WriteString(w, `data: {"choices":[{"delta":{"content":"a"}}]}`+"\n\n")
 				default:
 					w.Header().Set("Content-Type", "text/event-stream")
 					io.WriteString(w, `data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}`+"\n\n")
@@ -94,7 +102,7 @@ func TestChaosOfFiveThousandUsers(t *testing.T) {
 			client.letGo(t)
 			restore()
 			connections.none(t)
-			for _, class := range []string{"", "reset", "status 503"} {
+			for _, class := range []string{"", "reset", "status 503", "truncated"} {
 				assert.Positive(t, told[class], class)
 			}
 			all := 0
