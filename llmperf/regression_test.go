@@ -147,6 +147,13 @@ func TestUnlikeRunsAreNotCompared(t *testing.T) {
 			s.Target = to
 		}
 	}
+	pointer := func(change func(*OpenAI)) func(*Scenario) {
+		return func(s *Scenario) {
+			openAI(change)(s)
+			to := s.Target.(OpenAI)
+			s.Target = &to
+		}
+	}
 	profile := func(p Profile) func(*Scenario) { return func(s *Scenario) { s.Profile = p } }
 	same := func(*Scenario) {}
 	of := func(s Scenario) alike { return alikeOf(s, false, plannedTexts(s.Profile)) }
@@ -163,6 +170,11 @@ func TestUnlikeRunsAreNotCompared(t *testing.T) {
 		}, nil},
 		{"another model", "it has a speed of its own", same, openAI(func(to *OpenAI) { to.Model = "large" }), []string{"target: OpenAI large, chat/completions now, OpenAI small, chat/completions stored"}},
 		{"shorter answers", "they take less time", same, openAI(func(to *OpenAI) { to.MaxTokens, to.NoStream = 20, true }), []string{"target: OpenAI small, chat/completions, at most 20 tokens, not streamed now, OpenAI small, chat/completions stored"}},
+		{"a pointer", "it is sent to alike", same, pointer(func(*OpenAI) {}), nil},
+		{"a pointer to another model", "it has a speed of its own", pointer(func(*OpenAI) {}), pointer(func(to *OpenAI) { to.Model, to.API = "large", Completions }), []string{"target: OpenAI large, completions now, OpenAI small, chat/completions stored"}},
+		{"a pointer to shorter answers", "they take less time", pointer(func(*OpenAI) {}), pointer(func(to *OpenAI) { to.MaxTokens, to.NoStream = 20, true }), []string{"target: OpenAI small, chat/completions, at most 20 tokens, not streamed now, OpenAI small, chat/completions stored"}},
+		{"pointers to others", "they are targets as well", func(s *Scenario) { s.Target = &Anthropic{Model: "small"} }, func(s *Scenario) { s.Target = &Ollama{Model: "small"} }, []string{"target: Ollama small now, Anthropic small stored"}},
+		{"a pointer within a mix", "it is one of its targets", func(s *Scenario) { s.Target = Mix{{"a", 1, &OpenAI{Model: "small"}}} }, func(s *Scenario) { s.Target = &Mix{{"a", 1, &OpenAI{Model: "large"}}} }, []string{"target: mix of 100 % a (OpenAI large, chat/completions) now, mix of 100 % a (OpenAI small, chat/completions) stored"}},
 		{"another kind", "whatever it does", same, func(s *Scenario) { s.Target = idle }, []string{"target: llmperf.TargetFunc now, OpenAI small, chat/completions stored", "prompts: not known now, 5 texts (8f83206a) stored"}},
 		{"other prompts", "longer ones take longer", same, openAI(func(to *OpenAI) { to.Prompts = PromptTexts("Why?") }), []string{"prompts: 1 text (3fdd5b37) now, 5 texts (8f83206a) stored"}},
 		{"prompts that caches know", "they take less time", same, openAI(func(to *OpenAI) { to.Prompts = Verbatim(nil) }), []string{"prompts: verbatim 5 texts (8f83206a) now, 5 texts (8f83206a) stored"}},
