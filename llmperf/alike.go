@@ -14,11 +14,12 @@ import (
 // alike is what runs must have in common to be compared, in words for a reader:
 // two are alike if all the words are the same.
 type alike struct {
-	Time    string   `json:"time"`    // real or virtual
-	Target  string   `json:"target"`  // its kind and model; not its address, which is another from run to run
-	Prompts string   `json:"prompts"` // as far as they are known
-	Pace    string   `json:"pace"`    // what is between requests
-	Steps   []string `json:"steps"`   // names and loads
+	Time     string   `json:"time"`               // real or virtual
+	Target   string   `json:"target"`             // its kind and model; not its address, which is another from run to run
+	Settings string   `json:"settings,omitempty"` // what else it says of itself; "" if that is not known, as in files of versions before
+	Prompts  string   `json:"prompts"`            // as far as they are known
+	Pace     string   `json:"pace"`               // what is between requests
+	Steps    []string `json:"steps"`              // names and loads
 }
 
 const (
@@ -29,7 +30,10 @@ const (
 // alikeOf is that of a run of s. Steps are what its profile asks for, as far as
 // that is known.
 func alikeOf(s Scenario, virtual bool, steps []string) alike {
-	a := alike{Time: realTime, Target: targetKind(s.Target), Prompts: promptsOf(s.Target), Pace: "think time " + s.Think.String(), Steps: steps}
+	a := alike{
+		Time: realTime, Target: targetKind(s.Target), Settings: settingsOf(s.Target), Prompts: promptsOf(s.Target),
+		Pace: "think time " + s.Think.String(), Steps: steps,
+	}
 	if virtual {
 		a.Time = virtualTime
 	}
@@ -49,9 +53,11 @@ const mostDifferences = 3
 func (a alike) differences(stored alike) []string {
 	var all []string
 	for _, of := range []struct{ what, now, then string }{
-		{"time", a.Time, stored.Time}, {"target", a.Target, stored.Target}, {"prompts", a.Prompts, stored.Prompts}, {"pace", a.Pace, stored.Pace},
+		{"time", a.Time, stored.Time}, {"target", a.Target, stored.Target}, {"settings", a.Settings, stored.Settings},
+		{"prompts", a.Prompts, stored.Prompts}, {"pace", a.Pace, stored.Pace},
 	} {
-		if of.now != of.then {
+		unknown := of.what == "settings" && (of.now == "" || of.then == "")
+		if of.now != of.then && !unknown {
 			all = append(all, fmt.Sprintf("%s: %s now, %s stored", of.what, of.now, of.then))
 		}
 	}
@@ -218,7 +224,7 @@ func plannedTexts(p Profile) []string {
 func circumstances(s Scenario, virtual bool) storedRun {
 	run := storedRun{Seed: s.Seed, Warmup: max(0, s.Warmup).String(), Go: runtime.Version()}
 	if !virtual {
-		run.Machine = machine()
+		run.Machine, run.Host = machine(), hostsOf(s.Target)
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {
@@ -253,7 +259,9 @@ func (f *storedRuns) notes(now storedRun, virtual bool) string {
 	note := func(what, now string, then func(storedRun) string, any bool) {
 		var others []string
 		for _, run := range f.Runs {
-			if v := then(run); v != now && !slices.Contains(others, v) {
+			if v := then(run); v == "" || now == "" {
+				continue // not known
+			} else if v != now && !slices.Contains(others, v) {
 				others = append(others, v)
 			} else if v == now && any {
 				return
@@ -267,6 +275,7 @@ func (f *storedRuns) notes(now storedRun, virtual bool) string {
 	note("warm-up", now.Warmup, func(r storedRun) string { return r.Warmup }, false)
 	if !virtual {
 		note("machine", now.Machine, func(r storedRun) string { return r.Machine }, false)
+		note("host", now.Host, func(r storedRun) string { return r.Host }, false)
 		note("Go", now.Go, func(r storedRun) string { return r.Go }, false)
 	}
 	if len(all) == 0 {

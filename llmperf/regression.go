@@ -75,10 +75,14 @@ func (s Slowdown) validate() error {
 // message says that this is missing.
 //
 // Runs are compared with their like only. Other steps, times they are held, think
-// times, targets, models or prompts, or virtual time against real, are an error
-// that names what differs; another machine, Go version, warm-up or seed is a note
-// beside the verdict. A run under go test -short is compared by what its steps were
-// before they were shortened.
+// times, targets, models, Extra or prompts, or virtual time against real, are an
+// error that names what differs. Of a target of your own that is its type, and what
+// its String method says, if it has one: let that say what makes it faster or
+// slower, and nothing that changes from run to run but hosts and ports in URLs.
+// Another host of the target, another machine, Go version, warm-up or seed is a note
+// beside the verdict; all loopback addresses are one host. The file has no keys, and
+// of the values in Extra only a hash. A run under go test -short is compared by what
+// its steps were before they were shortened.
 //
 // In virtual time nothing differs from run to run but by the seed. A run of a seed
 // that is stored takes the place of the stored one; a step in which nothing has

@@ -131,6 +131,47 @@ func TestWhatIsNotAsItWasIsANote(t *testing.T) {
 	assert.Equal(t, fmt.Sprintf("seed 7 now, 1 stored, warm-up 0s now, 30s stored, machine %s now, plan9/mips, 1 CPU stored, Go %s now, go1.26.1 stored", machine(), runtime.Version()), notes)
 }
 
+// A bot is a target of the user's own, which says its name.
+type bot struct {
+	TargetFunc
+	name *string
+}
+
+func (b bot) String() string { return *b.name }
+
+func TestAnotherHostIsANote(t *testing.T) {
+	remote := func(host string) Target { return OpenAI{BaseURL: "https://user:pw@" + host + "/v1?key=secret"} }
+	for _, tt := range []struct {
+		name, reason string
+		then, now    Target
+		want         string
+	}{
+		{"the same", "nothing differs", remote("a.example"), remote("A.example."), ""},
+		{"another", "it may be another service", remote("a.example"), remote("b.example"), "b.example now, a.example stored"},
+		{"another port", "likewise", remote("a.example:8000"), remote("a.example:8001"), "a.example:8001 now, a.example:8000 stored"},
+		{"loopback", "ports are others from run to run", remote("127.0.0.1:1"), remote("localhost:2"), ""},
+		{"loopback by IPv6", "it is this machine too", remote("[::1]:1"), remote("127.0.0.2:2"), ""},
+		{"from here to there", "it is no longer this machine", remote("localhost:1"), remote("a.example"), "a.example now, loopback stored"},
+		{"a pointer", "it is sent to alike", remote("a.example"), &Ollama{BaseURL: "http://b.example"}, "b.example now, a.example stored"},
+		{"a mix", "it has several", Mix{{"a", 1, remote("a.example")}, {"b", 1, &Anthropic{BaseURL: "http://b.example"}}}, Mix{{"a", 1, remote("b.example")}}, "b.example now, a.example, b.example stored"},
+		{"not known", "it may be the same", remote("a.example"), idle, ""},
+		{"not known before", "likewise", HTTP{}, remote("a.example"), ""},
+		{"by its name", "it says where it sends", bot{name: new("at https://me:secret@a.example:1/v1")}, bot{name: new("at https://b.example.")}, "b.example now, a.example:1 stored"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			of := func(to Target) storedRun { return circumstances(Scenario{Target: to}, false) }
+			stored := &storedRuns{Runs: []storedRun{of(tt.then)}}
+			want := ""
+			if tt.want != "" {
+				want = "not all is as it was: host " + tt.want
+			}
+			assert.Equal(t, want, stored.notes(of(tt.now), false), tt.reason)
+			assert.NotContains(t, fmt.Sprint(stored), "secret")
+			assert.Empty(t, circumstances(Scenario{Target: tt.now}, true).Host, "nobody is sent to in virtual time")
+		})
+	}
+}
+
 func TestUnlikeRunsAreNotCompared(t *testing.T) {
 	scenario := func(change func(*Scenario)) Scenario {
 		s := Scenario{
@@ -154,6 +195,17 @@ func TestUnlikeRunsAreNotCompared(t *testing.T) {
 			s.Target = &to
 		}
 	}
+	extra := func(members ...any) func(*OpenAI) {
+		return func(to *OpenAI) {
+			to.Extra = map[string]any{}
+			for i := 0; i < len(members); i += 2 {
+				to.Extra[members[i].(string)] = members[i+1]
+			}
+		}
+	}
+	named := func(name string) func(*Scenario) {
+		return func(s *Scenario) { s.Target = bot{TargetFunc: idle, name: &name} }
+	}
 	profile := func(p Profile) func(*Scenario) { return func(s *Scenario) { s.Profile = p } }
 	same := func(*Scenario) {}
 	of := func(s Scenario) alike { return alikeOf(s, false, plannedTexts(s.Profile)) }
@@ -175,6 +227,17 @@ func TestUnlikeRunsAreNotCompared(t *testing.T) {
 		{"a pointer to shorter answers", "they take less time", pointer(func(*OpenAI) {}), pointer(func(to *OpenAI) { to.MaxTokens, to.NoStream = 20, true }), []string{"target: OpenAI small, chat/completions, at most 20 tokens, not streamed now, OpenAI small, chat/completions stored"}},
 		{"pointers to others", "they are targets as well", func(s *Scenario) { s.Target = &Anthropic{Model: "small"} }, func(s *Scenario) { s.Target = &Ollama{Model: "small"} }, []string{"target: Ollama small now, Anthropic small stored"}},
 		{"a pointer within a mix", "it is one of its targets", func(s *Scenario) { s.Target = Mix{{"a", 1, &OpenAI{Model: "small"}}} }, func(s *Scenario) { s.Target = &Mix{{"a", 1, &OpenAI{Model: "large"}}} }, []string{"target: mix of 100 % a (OpenAI large, chat/completions) now, mix of 100 % a (OpenAI small, chat/completions) stored"}},
+		{"less reasoning", "it takes less time", openAI(extra("reasoning_effort", "high")), openAI(extra("reasoning_effort", "low")), []string{"settings: Extra reasoning_effort (6a05a2e2) now, Extra reasoning_effort (c078ad66) stored"}},
+		{"answers of full length", "they take longer", same, pointer(extra("ignore_eos", true)), []string{"settings: Extra ignore_eos (f16dae1b) now, no Extra stored"}},
+		{"a secret within", "its value is hashed", openAI(extra("key", "sk-secret", "user", "a")), openAI(extra("user", "a", "key", "sk-secret")), nil},
+		{"others' Extra", "it is added to requests likewise", func(s *Scenario) { s.Target = Mix{{"a", 1, Anthropic{}}, {"b", 1, Ollama{}}, {"c", 1, idle}} }, func(s *Scenario) {
+			s.Target = Mix{{"a", 1, Anthropic{Extra: map[string]any{"thinking": nil}}}, {"b", 1, Ollama{Extra: map[string]any{"think": false}}}, {"c", 1, idle}}
+		}, []string{"settings: a: Extra thinking (ddcd3adc); b: Extra think (9d7475ce) now, a: no Extra; b: no Extra stored"}},
+		{"a name of one's own", "it says what it is", named("large bot"), named("small bot"), []string{"settings: small bot now, large bot stored"}},
+		{"a name with a port", "it is another from run to run", named("bot at http://127.0.0.1:1/v1, by localhost:2"), named("bot at http://localhost:3/v1, by localhost:4"), nil},
+		{"a name with a host", "that is a note", named("bot at https://a.example/v1"), named("bot at https://b.example/v1"), nil},
+		{"a name with a secret", "it is left out", named("bot with sk-secret1"), named("bot with sk-secret2"), nil},
+		{"a name that panics", "the run itself says so", named("bot"), func(s *Scenario) { s.Target = bot{} }, nil},
 		{"another kind", "whatever it does", same, func(s *Scenario) { s.Target = idle }, []string{"target: llmperf.TargetFunc now, OpenAI small, chat/completions stored", "prompts: not known now, 5 texts (8f83206a) stored"}},
 		{"other prompts", "longer ones take longer", same, openAI(func(to *OpenAI) { to.Prompts = PromptTexts("Why?") }), []string{"prompts: 1 text (3fdd5b37) now, 5 texts (8f83206a) stored"}},
 		{"prompts that caches know", "they take less time", same, openAI(func(to *OpenAI) { to.Prompts = Verbatim(nil) }), []string{"prompts: verbatim 5 texts (8f83206a) now, 5 texts (8f83206a) stored"}},

@@ -42,6 +42,7 @@ type storedRun struct {
 	Started  string       `json:"started,omitempty"` // in real time
 	Warmup   string       `json:"warmup"`
 	Machine  string       `json:"machine,omitempty"` // in real time
+	Host     string       `json:"host,omitempty"`    // of the target, or loopback for this machine; in real time, where it is known
 	Go       string       `json:"go"`
 	Llmperf  string       `json:"llmperf,omitempty"`  // version of this module, where it is known
 	Revision string       `json:"revision,omitempty"` // of the tests' module, where it is known

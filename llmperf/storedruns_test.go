@@ -27,9 +27,11 @@ func smallFile(t *testing.T) string {
 	path := storedIn(t, two, madeResult(loads(100)...), madeResult(loads(110)...))
 	f, err := readStored(path)
 	require.NoError(t, err)
+	f.Alike.Target, f.Alike.Settings = "OpenAI small, chat/completions", "Extra ignore_eos (f16dae1b)"
 	for i := range f.Runs {
 		run := &f.Runs[i]
 		run.Started, run.Machine, run.Go, run.Llmperf, run.Revision = "2026-03-01T12:00:00Z", "linux/amd64, 2 CPUs, A Processor", "go1.26.0", "v0.1.0", "0a1b2c3d"
+		run.Host = "llm.example.com"
 	}
 	text, err := f.encode()
 	require.NoError(t, err)
@@ -50,6 +52,30 @@ func TestAStoredFileReadsWell(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, text, string(again), "what is read is written as it was")
 	require.Less(t, strings.Count(text, "\n"), 50)
+}
+
+// TestAFileOfAVersionBeforeIsComparedWith: what such a file does not have is not
+// known, and no difference.
+func TestAFileOfAVersionBeforeIsComparedWith(t *testing.T) {
+	slo := func(path string) SLO { return NoRegression(path) }
+	run := func(requests int) *Result {
+		r := usually(requests, 1)
+		r.scenario.Target = OpenAI{BaseURL: "https://llm.example.com/v1", Model: "small", Extra: map[string]any{"ignore_eos": true}}
+		return r
+	}
+	path := storedIn(t, slo, run(1200), run(1210), run(1220))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	before := regexp.MustCompile(`(?m)^ *"(settings|host)": .*\n`).ReplaceAllString(string(text), "")
+	require.Equal(t, 4, strings.Count(string(text), "\n")-strings.Count(before, "\n"), "the settings, and three hosts")
+	require.NoError(t, os.WriteFile(path, []byte(before), 0o666))
+
+	o := run(1230).Check(slo(path))[0]
+	assert.Equal(t, Pass, o.Verdict, o.Message)
+	assert.NotContains(t, o.Message, "not all is as it was")
+	require.NoError(t, tryStore(run(1240), path, slo(path)))
+	o = run(1230).Check(slo(path))[0]
+	assert.Equal(t, Pass, o.Verdict, o.Message)
 }
 
 func TestARunOfTwentyStepsAndThreeMetricsIsSmall(t *testing.T) {
@@ -126,11 +152,11 @@ func TestAFileThatIsWrongIsRefused(t *testing.T) {
 	encoded, other := f.Runs[0].Times[0].Histogram, f.Runs[1].Times[0].Histogram
 	for _, tt := range []struct{ name, text, want string }{
 		{"empty", "", "line 1: unexpected end of JSON input"},
-		{"cut off", good[:len(good)/2], "line 26: unexpected end of JSON input"},
-		{"a conflict", replaced(`      "seed": 1,`, "<<<<<<< HEAD"), "line 15: invalid character '<'"},
+		{"cut off", good[:len(good)/2], "line 28: unexpected end of JSON input"},
+		{"a conflict", replaced(`      "seed": 1,`, "<<<<<<< HEAD"), "line 16: invalid character '<'"},
 		{"newer", replaced(`"schema": 1`, `"schema": 2`), "schema is 2: this version of llmperf reads 1"},
 		{"a result", `{"schema": 1, "target": "x"}`, `unknown field "target"`},
-		{"of another type", replaced(`"n":100`, `"n":"100"`), "line 23: json: cannot unmarshal string into Go struct field"},
+		{"of another type", replaced(`"n":100`, `"n":"100"`), "line 25: json: cannot unmarshal string into Go struct field"},
 		{"a wrong name", replaced(`"p95_ms"`, `"p95"`), `unknown field "p95"`},
 		{"no runs", `{"schema": 1, "alike": {"steps": ["users=10: 10 users for 1m0s"]}, "runs": []}`, "runs has none"},
 		{"no steps", `{"schema": 1, "runs": [{}]}`, "alike.steps has none"},
