@@ -55,6 +55,12 @@ func init() {
 			}
 		}, slos())
 	}
+	subjects["regression, failed"] = func(t *testing.T) {
+		llmperf.Simulate(t, func(t *testing.T) llmperf.Scenario {
+			llm := llmperftest.NewServer(t, llmperftest.Engine{})
+			return llmperf.Scenario{Target: target(llm), Warmup: llmperf.NoWarmup, Profile: hold(10, time.Minute)}
+		}, llmperf.Latency.P50Below(time.Millisecond), llmperf.NoRegression(os.Getenv("STORED")))
+	}
 	subjects["regression, invalid"] = func(t *testing.T) {
 		llmperf.Simulate(t, func(t *testing.T) llmperf.Scenario {
 			return llmperf.Scenario{
@@ -133,6 +139,13 @@ func TestARunThatEndedEarlyIsNotStored(t *testing.T) {
 	out := runSubject(t, "regression, stopped", "STORED="+path, "LLMPERF_UPDATE=1")
 	assert.Contains(t, out, "--- FAIL: TestSubject ")
 	assert.Contains(t, out, "llmperf: this run was not stored in "+path+": it was stopped ")
+	assert.NoFileExists(t, path)
+}
+
+func TestARunThatFailedIsNotStored(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "capacity.json")
+	out := runSubject(t, "regression, failed", "STORED="+path, "LLMPERF_UPDATE=1")
+	assert.Contains(t, out, "llmperf: this run was not stored in "+path+": it is no measure for later ones, since SLOs failed (namely: users=10/latency_p50)")
 	assert.NoFileExists(t, path)
 }
 

@@ -60,9 +60,9 @@ func (s Slowdown) validate() error {
 // LLMPERF_UPDATE=1, [Run] and [Simulate] store the run there, beside those that
 // are, and its comparisons are not judged but skipped; nothing else writes the
 // file, [Result.Check] neither. Of more than five runs the oldest is dropped; to
-// start afresh, delete the file. A run that ended early or was shortened is not
-// stored, and neither is one with a step that is [Invalid] or has too few requests
-// to tell the percentile.
+// start afresh, delete the file. A run that ended early, was shortened or
+// failed another SLO is not stored, and neither is one with a step that is [Invalid]
+// or has too few requests to tell the percentile.
 //
 // A step fails where the ratio of its percentile to that of the same step of all
 // stored runs together is proved to be above the limit, and passes where it is

@@ -316,9 +316,15 @@ func TestOnlyWholeRunsAreStored(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "capacity.json")
 	short := usually(300, 1)
 	short.Short = true
+	failed := usually(300, 1)
+	failed.Outcomes = []Outcome{
+		{Name: "no_regression_latency_p95", Step: "users=50", Verdict: NotRun}, {Name: "ttft_p95", Step: "users=50", Verdict: Inconclusive},
+		{Name: "failure_rate", Step: "users=50", Verdict: Fail}, {Name: "growth", Verdict: Fail},
+	}
 	for want, r := range map[string]*Result{
-		"it was stopped after users=50: the budget of 6,000 requests is spent": stopped(usually(300, 1), 60),
-		"it was aborted after users=50: a target did not return":               aborted(usually(300, 1), 60),
+		"it is no measure for later ones, since SLOs failed (namely: users=50/failure_rate, growth)": failed,
+		"it was stopped after users=50: the budget of 6,000 requests is spent":                       stopped(usually(300, 1), 60),
+		"it was aborted after users=50: a target did not return":                                     aborted(usually(300, 1), 60),
 		"it was shortened": short,
 		"users=50/latency: a p95 can be proved from 59 independent requests on, and this step has 40": usually(40, 1),
 		"nothing was measured for users=50/latency":                                                   madeResult(made{users: 50, requests: 80, failed: 80, median: time.Second}),
@@ -327,7 +333,9 @@ func TestOnlyWholeRunsAreStored(t *testing.T) {
 		assert.ErrorContains(t, tryStore(r, path, NoRegression(path)), want)
 		assert.NoFileExists(t, path)
 	}
-	require.NoError(t, tryStore(usually(300, 1), path, NoRegression(path)))
+	passed := usually(300, 1)
+	passed.Outcomes = failed.Outcomes[:2]
+	require.NoError(t, tryStore(passed, path, NoRegression(path)), "nothing is proved against it")
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.ErrorContains(t, tryStore(madeResult(beside(usual, func(m *made) { m.users = 60 })), path, NoRegression(path)), "step 1: users=60: 60 users for 1m0s now, users=50: 50 users for 1m0s stored")

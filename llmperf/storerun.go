@@ -137,6 +137,15 @@ func (r *Result) toStore(checks []check) (storedRun, error) {
 	case r.Short:
 		return run, errors.New("it was shortened")
 	}
+	var failed []string
+	for i := range r.Outcomes {
+		if r.Outcomes[i].Verdict == Fail {
+			failed = append(failed, r.Outcomes[i].path())
+		}
+	}
+	if len(failed) > 0 {
+		return run, fmt.Errorf("it is no measure for later ones, since SLOs failed%s", listed("namely", failed))
+	}
 	if !r.Virtual {
 		run.Started = r.Started.Format(time.RFC3339)
 	}
