@@ -121,7 +121,8 @@ func SimulateCapacity(t *testing.T, setup func(t *testing.T) Scenario, search Se
 }
 
 // MeasureCapacity is [FindCapacity] without a test around it, in whatever time it
-// is called in. As with [Measure], the capacity of a search that ended early is of
+// is called in. As with [Measure], a test that calls it in real time is not cached,
+// other loads that are on are not waited for, and the capacity of a search that ended early is of
 // what was measured until then, and comes with an error that says why; only a
 // search that cannot be run at all has none. [Search].AtLeast is probed, and judged
 // by [Capacity.AtLeast].
@@ -134,7 +135,9 @@ func MeasureCapacity(ctx context.Context, s Scenario, search Search, slos ...SLO
 	p := s.Profile.(*prober)
 	m := newMeasurement(s, func(event) {})
 	p.steer(m)
-	c := p.capacity(m.run(ctx))
+	res := m.run(ctx)
+	res.neverCached()
+	c := p.capacity(res)
 	if c.Aborted != "" {
 		return c, fmt.Errorf("llmperf: the search was aborted: %s", c.Aborted)
 	}

@@ -320,9 +320,10 @@
 //
 // # What go test does
 //
-// Go test caches what passes, whatever became of the service. Run and FindCapacity
-// keep their tests out of its cache, without -count=1. A simulation, which repeats,
-// may be cached, but for LLMPERF_OUT, which asks for files.
+// Go test caches what passes, whatever became of the service. Run, FindCapacity,
+// and in real time Measure and MeasureCapacity, keep their tests out of its cache,
+// without -count=1. A simulation, which repeats, may be cached, but for LLMPERF_OUT,
+// which asks for files.
 //
 // With -run TestCapacity/users=50/tail_ratio, and when gotestsum --rerun-fails runs
 // again what failed, go test runs but one subtest. The load is put on as a whole all
@@ -336,7 +337,8 @@
 // test that called t.Parallel, and a second load in their process. Go test tests
 // several packages at once: a load waits for those of other processes of the same
 // user, as far as the test's deadline lets it, and says so; LLMPERF_LOCK=off does
-// not wait. Simulations may be on at once.
+// not wait. Measure and MeasureCapacity neither refuse nor wait, and simulations may
+// be on at once.
 //
 // # Results
 //

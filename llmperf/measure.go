@@ -19,7 +19,9 @@ import (
 // around it: use [Result.Check] to judge it. Cancelling ctx ends the run. The
 // result of a run that ended early holds what was measured until then, and
 // comes with an error that says why; only a scenario that cannot be run at all
-// has no result.
+// has no result. A test that calls it in real time is not cached by go test, as
+// one of [Run] is not; but unlike that it does not wait for other loads that are
+// on, nor refuse them, and they measure each other.
 func Measure(ctx context.Context, s Scenario) (*Result, error) {
 	s = s.withDefaults()
 	if err := errors.Join(s.validate(), validateWithoutSLOs(s.Stop)); err != nil {
@@ -27,6 +29,7 @@ func Measure(ctx context.Context, s Scenario) (*Result, error) {
 	}
 	m := newMeasurement(s, func(event) {})
 	res := m.run(ctx)
+	res.neverCached()
 	if res.Aborted != "" {
 		return res, fmt.Errorf("llmperf: the run was aborted: %s", res.Aborted)
 	}

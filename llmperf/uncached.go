@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"llmperf.dev/llmperf/internal/bubble"
 )
 
 // startFolder is that of the package under test, where go test starts its tests.
@@ -22,10 +24,24 @@ var startFolder, _ = os.Getwd()
 // files and not in anybody's module; but its path goes by the module.
 func neverCached(t *testing.T) {
 	t.Helper()
-	err := readFromTheFuture()
-	if err != nil {
-		t.Logf("llmperf: go test may answer the next time with this result, from its cache: %v; with -count=1 it never does", err)
+	if err := readFromTheFuture(); err != nil {
+		t.Logf("llmperf: %s", mayBeCached(err))
 	}
+}
+
+// neverCached is neverCached of a result that was measured without a test around
+// it, and may be a test's all the same.
+func (r *Result) neverCached() {
+	if !testing.Testing() || bubble.Inside() {
+		return
+	}
+	if err := readFromTheFuture(); err != nil {
+		r.Warnings = append(r.Warnings, mayBeCached(err))
+	}
+}
+
+func mayBeCached(err error) string {
+	return fmt.Sprintf("go test may answer the next time with this result, from its cache: %v; with -count=1 it never does", err)
 }
 
 func readFromTheFuture() error {

@@ -1,15 +1,20 @@
 package llmperf_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"llmperf.dev/llmperf"
 )
 
 // scratch makes a module that uses this one, of files by their paths.
@@ -64,6 +69,7 @@ var scenario = llmperf.Scenario{
 	Target:  llmperf.TargetFunc(func(context.Context, *llmperf.Call) error { time.Sleep(time.Millisecond); return nil }),
 	Profile: llmperf.ConstantProfile{Users: 2, Duration: time.Second},
 	Warmup:  llmperf.NoWarmup, Think: llmperf.Constant(10 * time.Millisecond),
+	Generator: llmperf.GeneratorLimits{Off: true}, // the machine is busy with other tests
 }
 
 var slo = llmperf.Latency.P50Below(time.Minute)
@@ -84,9 +90,37 @@ func TestCapacity(t *testing.T) {
 	llmperf.FindCapacity(t, scenario, llmperf.Search{MaxUsers: 2, Settle: 10 * time.Millisecond, Looks: []time.Duration{time.Second}}, slo)
 }
 `,
-		"sim/sim_test.go": fmt.Sprintf(scenarioFile, "sim") + `
+		"measure/measure_test.go": fmt.Sprintf(scenarioFile, "measure") + `
+func TestCapacity(t *testing.T) {
+	res, err := llmperf.Measure(t.Context(), scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range res.Check(slo) {
+		o.Assert(t)
+	}
+}
+`,
+		"measuresearch/search_test.go": fmt.Sprintf(scenarioFile, "measuresearch") + `
+func TestCapacity(t *testing.T) {
+	scenario.Profile = nil
+	_, err := llmperf.MeasureCapacity(t.Context(), scenario, llmperf.Search{MaxUsers: 2, Settle: 10 * time.Millisecond, Looks: []time.Duration{time.Second}}, slo)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+`,
+		"sim/sim_test.go": strings.Replace(fmt.Sprintf(scenarioFile, "sim"), `"testing"`, "\"testing\"\n\t\"testing/synctest\"", 1) + `
 func TestCapacity(t *testing.T) {
 	llmperf.Simulate(t, func(*testing.T) llmperf.Scenario { return scenario }, slo)
+}
+
+func TestInside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if _, err := llmperf.Measure(context.Background(), scenario); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 `,
 	})
@@ -104,7 +138,7 @@ func TestCapacity(t *testing.T) {
 		}
 		return is
 	}
-	all, sim := []string{"./run", "./search", "./sim"}, []string{"./sim"}
+	all, sim := []string{"./run", "./search", "./measure", "./measuresearch", "./sim"}, []string{"./sim"}
 	cached(all)
 	assert.Equal(t, []string{"sim"}, cached(all), "a service may have changed, and a simulation has not")
 	for _, env := range []string{"LLMPERF_TWICE=1", "LLMPERF_INCONCLUSIVE=fail", "LLMPERF_SAMPLES=1"} {
@@ -114,4 +148,24 @@ func TestCapacity(t *testing.T) {
 	out := "LLMPERF_OUT=" + t.TempDir()
 	cached(sim, out)
 	assert.Empty(t, cached(sim, out), "who names a folder wants the files")
+}
+
+func TestAResultThatMayBeCachedSaysSo(t *testing.T) {
+	noFolder := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(noFolder, nil, 0o666))
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		t.Setenv(name, noFolder)
+	}
+	warned := func(ctx context.Context) bool {
+		res, err := llmperf.Measure(ctx, llmperf.Scenario{
+			Target:  llmperf.TargetFunc(func(context.Context, *llmperf.Call) error { return nil }),
+			Profile: hold(1, 100*time.Millisecond), Warmup: llmperf.NoWarmup, Think: llmperf.Constant(10 * time.Millisecond),
+		})
+		require.NoError(t, err)
+		return strings.Contains(strings.Join(res.Warnings, "\n"), "go test may answer the next time with this result, from its cache: ")
+	}
+	assert.True(t, warned(t.Context()))
+	synctest.Test(t, func(*testing.T) {
+		assert.False(t, warned(context.Background()), "virtual time repeats")
+	})
 }
