@@ -82,29 +82,10 @@ func (a alike) differences(stored alike) []string {
 	return all
 }
 
-// pointee is what a pointer to a target of this package points to, which is as good
-// a target; any other is returned as it is.
-func pointee(t Target) Target {
-	switch p := t.(type) {
-	case *OpenAI:
-		return *p
-	case *Anthropic:
-		return *p
-	case *Ollama:
-		return *p
-	case *HTTP:
-		return *p
-	case *Mix:
-		return *p
-	default:
-		return t
-	}
-}
-
 // targetKind is what a target is, without its address and secrets.
 func targetKind(t Target) string {
 	kind, limit, whole := "", 0, false
-	switch t := pointee(t).(type) {
+	switch t := t.(type) {
 	case OpenAI:
 		kind, limit, whole = fmt.Sprintf("OpenAI %s, %s", t.Model, t.api()), t.MaxTokens, t.NoStream
 	case Anthropic:

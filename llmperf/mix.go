@@ -64,7 +64,7 @@ func (m Mix) validate() error {
 			wrong("Mix[%d].Weight is %v: want a weight above 0, such as 1", i, s.Weight)
 		}
 		switch t := s.Target.(type) {
-		case nil:
+		case nil, *OpenAI, *Anthropic, *Ollama, *HTTP, *Mix: // other pointers than to nothing are followed before
 			wrong("Mix[%d].Target is nil: give it what to load, such as llmperf.OpenAI{BaseURL: …, Model: …}", i)
 		case Mix:
 			wrong("Mix[%d].Target is a Mix: list its targets in the outer one", i)

@@ -105,6 +105,7 @@ func TestMixRefusesWhatCannotWork(t *testing.T) {
 		"weight":    {llmperf.Mix{{Name: "chat", Target: good.Target}}, "Mix[0].Weight is 0"},
 		"infinite":  {llmperf.Mix{{Name: "chat", Weight: math.Inf(1), Target: good.Target}}, "Mix[0].Weight is +Inf"},
 		"no target": {llmperf.Mix{{Name: "chat", Weight: 1}}, "Mix[0].Target is nil"},
+		"nil":       {llmperf.Mix{{Name: "chat", Weight: 1, Target: (*llmperf.OpenAI)(nil)}}, "Mix[0].Target is nil"},
 		"nested":    {llmperf.Mix{{Name: "chat", Weight: 1, Target: llmperf.Mix{good}}}, "list its targets in the outer one"},
 		"bad inner": {llmperf.Mix{{Name: "chat", Weight: 1, Target: llmperf.OpenAI{}}}, "Mix[0] (chat): OpenAI.BaseURL is empty"},
 	} {
@@ -114,6 +115,23 @@ func TestMixRefusesWhatCannotWork(t *testing.T) {
 			assert.ErrorContains(t, err, tt.want)
 		})
 	}
+}
+
+// TestAPointerToATargetIsAsGood as the target: all that looks at what it is sees that.
+func TestAPointerToATargetIsAsGood(t *testing.T) {
+	_, err := llmperf.Measure(t.Context(), llmperf.Scenario{Target: (*llmperf.HTTP)(nil), Profile: hold(1, time.Second)})
+	require.ErrorContains(t, err, "scenario.Target is a nil *llmperf.HTTP")
+
+	share := llmperf.Share{Name: "chat", Weight: 1, Target: taking(time.Millisecond, 1)}
+	res := virtually(t, mix(llmperf.Mix{share}))
+	pointed := virtually(t, func(t *testing.T) llmperf.Scenario {
+		s := mix(llmperf.Mix{share})(t)
+		to := s.Target.(llmperf.Mix)
+		s.Target = &to
+		return s
+	})
+	require.Len(t, pointed.Targets, 1)
+	assert.Equal(t, res.Digest, pointed.Digest)
 }
 
 func TestOnTargetRefusesUnknownTargets(t *testing.T) {

@@ -82,6 +82,7 @@ type Scenario struct {
 
 // withDefaults returns the scenario with every unset field filled in.
 func (s Scenario) withDefaults() Scenario {
+	s.Target = pointee(s.Target)
 	if s.Think == (Think{}) {
 		s.Think = defaultThink
 	}
@@ -112,6 +113,8 @@ func (s Scenario) validate() error {
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if s.Target == nil {
 		wrong("scenario.Target is nil: give it what to load, such as llmperf.OpenAI{BaseURL: …, Model: …}")
+	} else if isNil(s.Target) {
+		wrong("scenario.Target is a nil %T: give it what to load, such as llmperf.OpenAI{BaseURL: …, Model: …}", s.Target)
 	} else if v, ok := s.Target.(validator); ok {
 		if err := v.validate(); err != nil {
 			errs = append(errs, err)

@@ -17,7 +17,7 @@ import (
 // name it: its Extra, or what a String method of the user's own says. It holds no
 // hosts and no secrets, and is "" where nothing is known.
 func settingsOf(t Target) string {
-	switch t := pointee(t).(type) {
+	switch t := t.(type) {
 	case OpenAI:
 		return extraText(t.Extra)
 	case Anthropic:
@@ -78,7 +78,7 @@ func hostsOf(t Target) string {
 
 // urlsOf are the URLs that a target says it sends to, as they are needed for hosts.
 func urlsOf(t Target) (all []string) {
-	switch t := pointee(t).(type) {
+	switch t := t.(type) {
 	case Mix:
 		for _, s := range t {
 			all = append(all, urlsOf(s.Target)...)

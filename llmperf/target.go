@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"reflect"
+	"slices"
 	"time"
 
 	"llmperf.dev/llmperf/internal/load"
@@ -28,6 +30,43 @@ import (
 // A Target is shared by all users and must be safe for concurrent use.
 type Target interface {
 	Send(ctx context.Context, c *Call) error
+}
+
+// pointee is what a pointer to a target of this package points to, which is as good
+// a target; any other is returned as it is.
+func pointee(t Target) Target {
+	if isNil(t) {
+		return t
+	}
+	switch p := t.(type) {
+	case *OpenAI:
+		return *p
+	case *Anthropic:
+		return *p
+	case *Ollama:
+		return *p
+	case *HTTP:
+		return *p
+	case *Mix:
+		return pointee(*p)
+	case Mix:
+		p = slices.Clone(p)
+		for i := range p {
+			p[i].Target = pointee(p[i].Target)
+		}
+		return p
+	default:
+		return t
+	}
+}
+
+// isNil reports whether t is a pointer to no target of this package.
+func isNil(t Target) bool {
+	switch t.(type) {
+	case *OpenAI, *Anthropic, *Ollama, *HTTP, *Mix:
+		return reflect.ValueOf(t).IsNil()
+	}
+	return false
 }
 
 // TargetFunc makes a function a [Target].
