@@ -73,6 +73,7 @@ func (p *Probe) load() Load { return Load{Users: p.Users, Rate: p.Rate} }
 func FindCapacity(t *testing.T, s Scenario, search Search, slos ...SLO) *Capacity {
 	t.Helper()
 	needRealTime(t, "FindCapacity", "llmperf.SimulateCapacity, or llmperf.MeasureCapacity inside the bubble")
+	refuseInterrupted(t)
 	checks := uniqueNames(SLOs(slos).checks())
 	if testing.Short() {
 		s, search, checks = shortenSearch(s, search, checks, orDefault(s.Short, defaultShort))
@@ -99,6 +100,7 @@ func FindCapacity(t *testing.T, s Scenario, search Search, slos ...SLO) *Capacit
 func SimulateCapacity(t *testing.T, setup func(t *testing.T) Scenario, search Search, slos ...SLO) *Capacity {
 	t.Helper()
 	needOwnBubble(t, "SimulateCapacity", "llmperf.MeasureCapacity")
+	refuseInterrupted(t)
 	checks := uniqueNames(SLOs(slos).checks())
 	out := prepareOutput(t)
 	sim := simulate(t, setup, out, task{

@@ -6,12 +6,27 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"testing"
 )
 
 // interrupts are the signals that end a run early, with a report: Ctrl-C, and what
 // CI sends to a job that it cancels.
 var interrupts = map[os.Signal]string{os.Interrupt: "SIGINT", syscall.SIGTERM: "SIGTERM"}
+
+// interruptedBy is the signal that ended a run of this process; nil for none. Whoever
+// sent it meant the process, and not one test of it.
+var interruptedBy atomic.Pointer[string]
+
+// refuseInterrupted ends a test before its load once a signal has ended one of the
+// process.
+func refuseInterrupted(t *testing.T) {
+	t.Helper()
+	if name := interruptedBy.Load(); name != nil {
+		t.Fatalf("llmperf: nothing was sent, since the test process was interrupted by %s", *name)
+	}
+}
 
 // untilInterrupted returns a context that also ends with the first of such signals.
 // After it, and once restore is called, signals do what they did before, so that a
@@ -30,18 +45,30 @@ func untilInterrupted(ctx context.Context) (interrupted context.Context, restore
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, caught...)
-	over := make(chan struct{})
+	note := func(s os.Signal) {
+		name := interrupts[s]
+		interruptedBy.Store(&name)
+		cancel(errors.New("interrupted by " + name))
+	}
+	over, done := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(done)
 		select {
 		case s := <-signals:
 			signal.Stop(signals)
-			cancel(errors.New("interrupted by " + interrupts[s]))
+			note(s)
 		case <-over:
 		}
 	}()
 	return ctx, sync.OnceFunc(func() {
 		signal.Stop(signals)
 		close(over)
+		<-done
+		select {
+		case s := <-signals: // it came with the run's end
+			note(s)
+		default:
+		}
 		cancel(nil)
 	})
 }

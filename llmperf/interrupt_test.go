@@ -66,6 +66,25 @@ func init() {
 			return s
 		}, quickly)
 	}
+	subjects["interrupted, and others after it"] = func(t *testing.T) {
+		search := llmperf.Search{MaxUsers: 2}
+		sent := func(*testing.T) llmperf.Scenario {
+			s := undecided()
+			s.Target = llmperf.TargetFunc(func(context.Context, *llmperf.Call) error { fmt.Println("sent after all"); return nil })
+			return s
+		}
+		t.Run("first", func(t *testing.T) { llmperf.Run(t, halfSeconds(untilCancelled), quickly) })
+		for name, call := range map[string]func(t *testing.T){
+			"run":      func(t *testing.T) { llmperf.Run(t, sent(t), quickly) },
+			"simulate": func(t *testing.T) { llmperf.Simulate(t, sent, quickly) },
+			"find":     func(t *testing.T) { s := sent(t); s.Profile = nil; llmperf.FindCapacity(t, s, search, quickly) },
+			"search": func(t *testing.T) {
+				llmperf.SimulateCapacity(t, func(t *testing.T) llmperf.Scenario { s := sent(t); s.Profile = nil; return s }, search, quickly)
+			},
+		} {
+			t.Run(name, call)
+		}
+	}
 	subjects["deaf"] = func(t *testing.T) { llmperf.Run(t, halfSeconds(forLong), quickly) }
 	subjects["over and waiting"] = func(t *testing.T) {
 		llmperf.Run(t, undecided(), quickly)
@@ -158,6 +177,24 @@ func TestASignalEndsARunWithAReport(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAfterASignalNoOtherLoadBegins(t *testing.T) {
+	t.Parallel() // it waits for another process
+	if signal.Ignored(syscall.SIGTERM) {
+		t.Skip("SIGTERM is ignored here")
+	}
+	c := startSubject(t, "interrupted, and others after it")
+	c.awaitTold(t, 2)
+	require.NoError(t, c.Process.Signal(syscall.SIGTERM), "only once, as a CI does")
+	out, status := c.end(t)
+	assert.Equal(t, 1, status.ExitStatus())
+	assert.Contains(t, out, "the run was aborted: interrupted by SIGTERM\n")
+	assert.NotContains(t, out, "sent after all")
+	for _, name := range []string{"run", "simulate", "find", "search"} {
+		assert.Contains(t, out, "    --- FAIL: TestSubject/"+name+" ")
+	}
+	assert.Equal(t, 4, strings.Count(out, "llmperf: nothing was sent, since the test process was interrupted by SIGTERM\n"), "%s", out)
 }
 
 // diesBySignal sends a child SIGTERM until it dies.

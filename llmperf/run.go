@@ -38,10 +38,13 @@ const deadlineMargin = 10 * time.Second
 //
 // A scenario or SLO that cannot work fails the test before any load. A run that
 // is aborted fails the test too, after reporting what was measured: as by SIGINT,
-// which Ctrl-C sends, by SIGTERM, and ten seconds before the test's deadline.
+// which Ctrl-C sends, by SIGTERM, and ten seconds before the test's deadline. After
+// such a signal no other load of the process begins: what would put one on fails at
+// once.
 func Run(t *testing.T, s Scenario, slos ...SLO) *Result {
 	t.Helper()
 	needRealTime(t, "Run", "llmperf.Simulate, or llmperf.Measure and Result.Check inside the bubble")
+	refuseInterrupted(t)
 	checks := uniqueNames(SLOs(slos).checks())
 	if testing.Short() {
 		s, checks = shorten(s, checks, orDefault(s.Short, defaultShort))

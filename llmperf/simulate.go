@@ -66,6 +66,7 @@ import (
 func Simulate(t *testing.T, setup func(t *testing.T) Scenario, slos ...SLO) *Result {
 	t.Helper()
 	needOwnBubble(t, "Simulate", "llmperf.Measure and Result.Check")
+	refuseInterrupted(t)
 	checks := uniqueNames(SLOs(slos).checks())
 	out := prepareOutput(t)
 	sim := simulate(t, setup, out, task{
