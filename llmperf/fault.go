@@ -1,10 +1,14 @@
 package llmperf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
 	"strings"
+	"time"
+
+	"llmperf.dev/llmperf/internal/load"
 )
 
 // A fault is how a function of the test's own, such as an observer's, ended other
@@ -20,24 +24,26 @@ func (f *fault) Error() string { return f.said }
 // longestStack is how much of a stack is shown, in bytes.
 const longestStack = 3000
 
-// try calls f on a goroutine of its own, since t.FailNow and the functions of
+// try calls f, and returns nil if f returned.
+func try(f func()) *fault { return <-aside(f) }
+
+// aside calls f on a goroutine of its own, since t.FailNow and the functions of
 // package require, which testers are used to call, end the one that they are called
-// on. It returns nil if f returned.
-func try(f func()) *fault {
-	wrong := &fault{said: "ended its goroutine, as t.FailNow and require do"}
-	over := make(chan struct{})
+// on. It returns where to hear of f's end: nil if f returned.
+func aside(f func()) <-chan *fault {
+	over := make(chan *fault, 1) // nobody may listen any more
 	go func() {
-		defer close(over)
+		wrong := &fault{said: "ended its goroutine, as t.FailNow and require do"}
 		defer func() {
 			if r := recover(); r != nil {
 				wrong = panicked(r)
 			}
+			over <- wrong
 		}()
 		f()
 		wrong = nil
 	}()
-	<-over
-	return wrong
+	return over
 }
 
 // panicked is the fault of a panic with r; it is called while that unwinds. Of the
@@ -65,10 +71,41 @@ func panicked(r any) *fault {
 	return &fault{said: why.Error(), stack: cut(redact(errors.New(stack.String())).Error(), longestStack)}
 }
 
-// guard calls a function of the test's own on the goroutine that steers. If it does
-// not return the run is to end, and guard returns false.
+// How long after the end of the run's context a function of the test's own is waited
+// for: while the load is on, and once it is over.
+const (
+	patienceUnderLoad = time.Second
+	patienceAfterLoad = 3 * time.Second // what an observer's Stop sends elsewhere may take
+)
+
+// guard calls a function of the test's own, and the goroutine that steers waits for
+// it. If it does not return the run is to end, and guard returns false. One that was
+// not waited for any longer may still go on: what it writes to must be nobody
+// else's, and what it reads must not be written to. It is called no more.
 func (m *measurement) guard(whose string, f func()) bool {
-	wrong := try(f)
+	if patience, hangs := m.hanging.Load(whose); hangs {
+		m.giveUpOn(whose, patience.(time.Duration)) // it may have been found out by a reporter
+		return false
+	}
+	over := aside(f)
+	var wrong *fault
+	select {
+	case wrong = <-over:
+	case <-m.ctx.Done():
+		patience := patienceUnderLoad
+		if m.left {
+			patience = patienceAfterLoad
+		}
+		timer := time.NewTimer(patience + load.Grain/2) // not with one that returns on the dot
+		defer timer.Stop()
+		select {
+		case wrong = <-over:
+		case <-timer.C:
+			m.hanging.Store(whose, patience)
+			m.giveUpOn(whose, patience)
+			return false
+		}
+	}
 	switch {
 	case wrong == nil:
 		return true
@@ -79,6 +116,21 @@ func (m *measurement) guard(whose string, f func()) bool {
 		m.interrupt("%s %v", whose, wrong)
 	}
 	return false
+}
+
+// giveUpOn ends the load, since the run was to end, and a function of the test's own
+// keeps the goroutine that steers from it.
+func (m *measurement) giveUpOn(whose string, patience time.Duration) {
+	m.leave()
+	m.stopped() // for what came first
+	hangs := fmt.Sprintf("%s did not return within %v", whose, patience)
+	switch {
+	case m.aborted == "":
+		m.interrupt("%v, and %s of that", context.Cause(m.ctx), hangs)
+		m.stopped()
+	case !strings.Contains(m.aborted, hangs):
+		m.aborted += "; " + hangs
+	}
 }
 
 // keepStack keeps the stack of a panic, if it is the first.

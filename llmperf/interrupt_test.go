@@ -85,6 +85,21 @@ func init() {
 			t.Run(name, call)
 		}
 	}
+	never := make(chan struct{})
+	subjects["interrupted, and an observer hangs"] = func(t *testing.T) {
+		s, steps := halfSeconds(untilCancelled), 0
+		s.Observers = append(s.Observers, llmperf.Observer{Step: func(llmperf.Step) {
+			if steps++; steps == 2 {
+				<-never
+			}
+		}})
+		llmperf.Run(t, s, quickly)
+	}
+	subjects["interrupted, and the name hangs"] = func(t *testing.T) {
+		s := halfSeconds(untilCancelled)
+		s.Target = faultyName{s.Target, func() { <-never }}
+		llmperf.Run(t, s, quickly)
+	}
 	subjects["deaf"] = func(t *testing.T) { llmperf.Run(t, halfSeconds(forLong), quickly) }
 	subjects["over and waiting"] = func(t *testing.T) {
 		llmperf.Run(t, undecided(), quickly)
@@ -175,6 +190,27 @@ func TestASignalEndsARunWithAReport(t *testing.T) {
 			for _, file := range tt.files {
 				assert.FileExists(t, filepath.Join(dir, "TestSubject", file))
 			}
+		})
+	}
+}
+
+func TestOneSignalIsEnoughWhereAFunctionHangs(t *testing.T) {
+	for subject, said := range map[string]string{
+		"interrupted, and an observer hangs": "interrupted by SIGTERM, and an observer did not return within 1s of that\n",
+		"interrupted, and the name hangs":    "interrupted by SIGTERM; the target's String method did not return within [13]s\n",
+	} {
+		t.Run(subject, func(t *testing.T) {
+			t.Parallel() // it waits for another process
+			if signal.Ignored(syscall.SIGTERM) {
+				t.Skip("SIGTERM is ignored here")
+			}
+			c := startSubject(t, subject)
+			c.awaitTold(t, 2)
+			require.NoError(t, c.Process.Signal(syscall.SIGTERM))
+			out, status := c.end(t)
+			assert.Equal(t, 1, status.ExitStatus(), "%s", out)
+			assert.Regexp(t, "the run was aborted: "+said, out)
+			assert.Contains(t, out, "    --- PASS: TestSubject/users=1 ", "what was measured is reported")
 		})
 	}
 }

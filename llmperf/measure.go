@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -78,8 +79,12 @@ type measurement struct {
 
 	interrupted atomic.Pointer[string] // why the run is to end, as soon as it can
 	first       atomic.Pointer[fault]  // the first panic of the target, an observer or the like; nil for none
-	blind       bool                   // an observer did not return: none is called any more
+	blind       atomic.Bool            // an observer did not return: none is called any more
 	unseen      []Sample               // what observers are still to be told of
+
+	ctx     context.Context // whose end ends the run
+	hanging *sync.Map       // of the test's own functions, those that did not return, with for how long they were waited for then
+	left    bool            // everybody was told to leave
 
 	monitor *generator.Monitor // nil in virtual time
 
@@ -135,12 +140,14 @@ func newMeasurement(s Scenario, report func(event)) *measurement {
 		vain: func(*Step) error { return nil }, undecided: func(*Step) bool { return false }, beat: func() {},
 		lost:  func([]Step, int) string { return "" },
 		users: map[int32]*tally{}, viewer: newViewer(), gate: newGate(s), secrets: secretsOfTarget(s.Target),
+		ctx: context.Background(), hanging: new(sync.Map),
 	}
 	return m
 }
 
 // run drives the load to its end and sums up.
 func (m *measurement) run(ctx context.Context) *Result {
+	m.ctx = ctx
 	requests, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(errRunOver)
 	m.public = newPublicCheck(m.scenario, m.interrupt)
@@ -154,9 +161,12 @@ func (m *measurement) run(ctx context.Context) *Result {
 	m.observeStart()
 	now := m.runSteps(ctx)
 	m.over, m.early = true, nil
+	if m.left { // what came home meanwhile was measured
+		m.collect()
+	}
 	m.concludeSteps()
 	m.drain(ctx)
-	m.crowd.Leave()
+	m.leave()
 	end(errRunOver)
 	limit := leaveLimit
 	if m.aborted != "" {
@@ -175,10 +185,18 @@ func (m *measurement) run(ctx context.Context) *Result {
 		client.closeIdle()
 	}
 	res := m.result(now)
-	m.observeStop(res)
+	res = m.observeStop(res)
 	m.stopped()
 	res.Aborted = m.aborted
 	return res
+}
+
+// leave makes all users leave, and lets nobody arrive any more.
+func (m *measurement) leave() {
+	m.left = true
+	if m.crowd != nil {
+		m.crowd.Leave()
+	}
 }
 
 // runSteps runs the warm-up and every step, and returns when the last ended.
@@ -215,6 +233,9 @@ func (m *measurement) runSteps(ctx context.Context) time.Duration {
 					return begin
 				}
 			}
+		}
+		if m.left { // one of the functions above hangs
+			return begin
 		}
 		m.public.expect(next)
 		step := &stepRun{Step: Step{Index: len(m.steps), Name: m.nameOf(next), Load: next, Begin: begin, From: begin + next.unmeasured(before), Until: begin + next.Hold}}
@@ -323,9 +344,11 @@ func (m *measurement) drain(ctx context.Context) {
 			m.abort("%v", context.Cause(ctx))
 			limit = m.clock.Now() + time.Second
 		}
+		before := m.aborted
 		m.collect()
 		m.tell(false)
-		if m.aborted == "" && m.stopped() {
+		m.stopped()
+		if before == "" && m.aborted != "" {
 			limit = m.clock.Now() + time.Second
 		}
 	}
@@ -681,8 +704,10 @@ func (m *measurement) warmupStep() *Step {
 
 // targetName is what the target calls itself, if it can.
 func (m *measurement) targetName() string {
-	name := "a target without a name"
-	m.guard("the target's String method", func() { name = nameOf(m.scenario.Target) })
+	name := ""
+	if !m.guard("the target's String method", func() { name = nameOf(m.scenario.Target) }) {
+		return "a target without a name" // and if it hangs, what it may yet say is not heard
+	}
 	return name
 }
 

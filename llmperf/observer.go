@@ -11,7 +11,9 @@ import (
 // called. They are called one after the other, and the load's steering waits for
 // them: one that takes long delays the load's next step. In a simulated run they
 // are called in virtual time. If one panics, or ends its goroutine as t.FailNow
-// does, the run is aborted, and reported with what was measured until then.
+// does, the run is aborted, and reported with what was measured until then. One that
+// hangs is no longer waited for a second after the run's context has ended, or three
+// once its load is over.
 type Observer struct {
 	Start  func(Scenario) // before the first request; the scenario has its defaults
 	Sample func(Sample)   // for each request that ended, up to half a second after it
@@ -83,17 +85,20 @@ func (m *measurement) observe(call func(Observer)) {
 	}
 	m.guardObservers(func() {
 		for _, o := range m.scenario.Observers {
-			call(o)
+			if !m.blind.Load() {
+				call(o)
+			}
 		}
 	})
 }
 
-// guardObservers calls f, which calls observers. Once one has not returned, none is
-// called any more.
-func (m *measurement) guardObservers(f func()) {
-	if !m.blind {
-		m.blind = !m.guard("an observer", f)
+// guardObservers calls f, which calls observers, and reports whether all returned.
+// Once one has not, none is called any more: not by f either, should it go on later.
+func (m *measurement) guardObservers(f func()) bool {
+	if !m.blind.Load() && !m.guard("an observer", f) {
+		m.blind.Store(true)
 	}
+	return !m.blind.Load()
 }
 
 func (m *measurement) observeStart() {
@@ -116,16 +121,19 @@ func (m *measurement) observeSamples() {
 	if len(m.unseen) == 0 {
 		return
 	}
-	m.guardObservers(func() {
-		for _, seen := range m.unseen {
+	unseen := m.unseen
+	m.unseen = nil
+	if m.guardObservers(func() {
+		for _, seen := range unseen {
 			for _, o := range m.scenario.Observers {
-				if o.Sample != nil {
+				if o.Sample != nil && !m.blind.Load() {
 					o.Sample(seen)
 				}
 			}
 		}
-	})
-	m.unseen = m.unseen[:0]
+	}) {
+		m.unseen = unseen[:0]
+	}
 }
 
 func (m *measurement) observeStep(s Step) {
@@ -136,10 +144,17 @@ func (m *measurement) observeStep(s Step) {
 	})
 }
 
-func (m *measurement) observeStop(r *Result) {
+// observeStop returns the result to go on with: r, or a copy if an observer that
+// hangs has r.
+func (m *measurement) observeStop(r *Result) *Result {
+	copied := *r
 	m.observe(func(o Observer) {
 		if o.Stop != nil {
 			o.Stop(r)
 		}
 	})
+	if m.blind.Load() {
+		return &copied
+	}
+	return r
 }

@@ -114,22 +114,25 @@ func (m *measurement) callsIn(samples []record.Sample) []call {
 		return t.Sub(start)
 	}
 	var calls []call
-	see := func(origin, correlation string, arrived, firstToken, lastToken, ended time.Time) {
-		c := call{arrived: since(arrived), firstToken: since(firstToken), lastToken: since(lastToken), ended: since(ended)}
-		if int64(c.arrived) > last {
-			return
-		}
-		user, number, run, ok := parseOrigin(origin)
-		if ok && correlation != "" {
-			if run != own {
+	for _, u := range m.scenario.Upstreams {
+		var seen []call // its own, which it may still add to if it hangs
+		see := func(origin, correlation string, arrived, firstToken, lastToken, ended time.Time) {
+			c := call{arrived: since(arrived), firstToken: since(firstToken), lastToken: since(lastToken), ended: since(ended)}
+			if int64(c.arrived) > last {
 				return
 			}
-			c.correlation, c.user, c.number = correlation, user, number
+			user, number, run, ok := parseOrigin(origin)
+			if ok && correlation != "" {
+				if run != own {
+					return
+				}
+				c.correlation, c.user, c.number = correlation, user, number
+			}
+			seen = append(seen, c)
 		}
-		calls = append(calls, c)
-	}
-	for _, u := range m.scenario.Upstreams {
-		m.guard("an upstream", func() { u.EachCall(start.Add(time.Duration(first)), see) })
+		if m.guard("an upstream", func() { u.EachCall(start.Add(time.Duration(first)), see) }) {
+			calls = append(calls, seen...)
+		}
 	}
 	slices.SortStableFunc(calls, func(a, b call) int { return cmp.Compare(a.arrived, b.arrived) })
 	return calls

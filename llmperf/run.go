@@ -130,7 +130,7 @@ func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tel
 	for e := range events {
 		switch {
 		case e.moment != nil:
-			out.page.tell(e.moment, func() *Result { return soFar(t, s, m.clock, nil, nil) })
+			out.page.tell(e.moment, func() *Result { return soFar(t, m, nil, nil) })
 		case e.progress != nil:
 			timeline = append(timeline, e.progress.Window)
 			fmt.Fprintln(t.Output(), e.progress.line())
@@ -138,7 +138,7 @@ func live(t *testing.T, s Scenario, out *output, prepare func(*measurement), tel
 		case e.step != nil:
 			tell(&e.step.Step)
 			steps = append(steps, e.step)
-			r := soFar(t, s, m.clock, steps, timeline)
+			r := soFar(t, m, steps, timeline)
 			keep(r)
 			out.page.show(r)
 		}

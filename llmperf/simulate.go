@@ -222,7 +222,7 @@ func (sim *simulation) giveUp(t *testing.T) {
 	if sim.m == nil || len(sim.steps) == 0 {
 		t.Fatalf("llmperf: the simulation cannot go on: %v", sim.stuck)
 	}
-	stopped := unfinished(sim.m.scenario, sim.m.clock, sim.steps)
+	stopped := unfinished(sim.m, sim.steps)
 	stopped.abort("the simulation cannot go on: %v", sim.stuck)
 	sim.result = stopped.result(sim.steps[len(sim.steps)-1].Until)
 	sim.result.Virtual = true

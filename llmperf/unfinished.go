@@ -4,8 +4,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"llmperf.dev/llmperf/internal/load"
 )
 
 // notEnded is why a result that was written while its run went on is not one of all
@@ -15,9 +13,9 @@ const notEnded = "the run had not ended when this was written"
 
 // unfinished is a run of which only the steps that are complete are known. Of its
 // warm-up nothing is. It reads of the steps alone, so that the run may go on.
-func unfinished(s Scenario, clock load.Clock, steps []*stepRun) *measurement {
-	m := newMeasurement(s, nil)
-	m.clock, m.steps = clock, steps
+func unfinished(run *measurement, steps []*stepRun) *measurement {
+	m := newMeasurement(run.scenario, nil)
+	m.clock, m.ctx, m.hanging, m.steps = run.clock, run.ctx, run.hanging, steps
 	for _, step := range steps {
 		for i := range step.bucket.samples {
 			m.spent.add(&step.bucket.samples[i])
@@ -29,8 +27,8 @@ func unfinished(s Scenario, clock load.Clock, steps []*stepRun) *measurement {
 // soFar is the result of a run that goes on, but for its warm-up, and for the
 // percentiles over all steps: to sort all requests for each step would take longer
 // and longer.
-func soFar(t *testing.T, s Scenario, clock load.Clock, steps []*stepRun, timeline []Window) *Result {
-	m := unfinished(s, clock, steps)
+func soFar(t *testing.T, run *measurement, steps []*stepRun, timeline []Window) *Result {
+	m := unfinished(run, steps)
 	m.timeline, m.aborted, m.brief = timeline, notEnded, true
 	until := time.Duration(0)
 	for _, step := range steps {

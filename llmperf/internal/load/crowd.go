@@ -162,9 +162,12 @@ func (c *Crowd) Drain(visit func(*record.Sample)) {
 	}
 }
 
-// Leave makes everybody leave after the request that is in flight.
+// Leave makes everybody leave after the request that is in flight. Whoever is to come
+// after it sends nothing.
 func (c *Crowd) Leave() {
-	close(c.quit)
+	if !c.over() {
+		close(c.quit)
+	}
 	c.running = nil
 }
 
