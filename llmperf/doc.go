@@ -387,7 +387,7 @@
 // are not known to be harmless, in cookies, and in a URL's query and password is
 // hidden in the words of failures, in whatever escaping or encoding a server gives
 // it back, and so is what looks like a key. Of a [TargetFunc] only the last is
-// known.
+// known: declare in [Scenario].Secrets what else it sends.
 //
 // No answer takes all memory. One with a line or an event of more than 4 MiB, a
 // body that is kept whole or a text of more than 64 MiB, compressed or not, or

@@ -40,7 +40,7 @@ func formsOf(secret string) []string {
 
 // hideForm hides one form of a secret, in any escaping.
 func hideForm(text, form string) string {
-	if len(form) < shortestSecret {
+	if len(form) < shortestDeclared {
 		return text
 	}
 	text = strings.ReplaceAll(text, form, hidden)

@@ -26,7 +26,7 @@ import (
 func Measure(ctx context.Context, s Scenario) (*Result, error) {
 	s = s.withDefaults()
 	if err := errors.Join(s.validate(), validateWithoutSLOs(s.Stop)); err != nil {
-		return nil, fmt.Errorf("llmperf: %w", err)
+		return nil, fmt.Errorf("llmperf: %w", redact(err, s.secrets()...))
 	}
 	m := newMeasurement(s, func(event) {})
 	res := m.run(ctx)
@@ -75,7 +75,7 @@ type measurement struct {
 	samples *samplesFile // nil if it was not asked for
 
 	public  *publicCheck // of where requests go; nil in virtual time
-	secrets []string     // what no text may show, as far as the target knows it
+	secrets []string     // what no text may show, as far as it is known before any request
 
 	interrupted atomic.Pointer[string] // why the run is to end, as soon as it can
 	first       atomic.Pointer[fault]  // the first panic of the target, an observer or the like; nil for none
@@ -139,7 +139,7 @@ func newMeasurement(s Scenario, report func(event)) *measurement {
 		scenario: s, report: report,
 		vain: func(*Step) error { return nil }, undecided: func(*Step) bool { return false }, beat: func() {},
 		lost:  func([]Step, int) string { return "" },
-		users: map[int32]*tally{}, viewer: newViewer(), gate: newGate(s), secrets: secretsOfTarget(s.Target),
+		users: map[int32]*tally{}, viewer: newViewer(), gate: newGate(s), secrets: s.secrets(),
 		ctx: context.Background(), hanging: new(sync.Map),
 	}
 	return m
@@ -702,13 +702,17 @@ func (m *measurement) warmupStep() *Step {
 	return s
 }
 
-// targetName is what the target calls itself, if it can.
+// targetName is what the target calls itself, if it can, without what is secret.
 func (m *measurement) targetName() string {
 	name := ""
 	if !m.guard("the target's String method", func() { name = nameOf(m.scenario.Target) }) {
 		return "a target without a name" // and if it hangs, what it may yet say is not heard
 	}
-	return name
+	switch m.scenario.Target.(type) {
+	case OpenAI, Anthropic, Ollama: // whose names have no key, and a key such as "ollama" may be part of them
+		return redactText(name, m.scenario.Secrets)
+	}
+	return redactText(name, m.secrets)
 }
 
 // nameOf describes a target for reports.

@@ -18,7 +18,7 @@ func plan(s Scenario, checks []check, deadline time.Time) (Scenario, error) {
 	if err = errors.Join(err, refuse(s, checks, deadline)); err == nil {
 		err = planRegressions(checks, s, bubble.Inside())
 	}
-	return s, err
+	return s, redact(err, s.secrets()...)
 }
 
 // refuse says why a run cannot work.

@@ -20,9 +20,14 @@ var harmless = map[string]bool{
 	"Anthropic-Beta": true, "Anthropic-Version": true, "Openai-Beta": true, OriginHeader: true,
 }
 
-// shortestSecret is the length below which a value is not looked for in texts,
-// so that ordinary words and numbers stay readable.
+// shortestSecret is the length below which a value that may be secret is not looked
+// for in texts, so that ordinary words and numbers stay readable.
 const shortestSecret = 6
+
+// findable are those of some values that are long enough to be looked for.
+func findable(values []string) []string {
+	return slices.DeleteFunc(values, func(v string) bool { return len(v) < shortestSecret })
+}
 
 // harmlessOnWire reports whether a header is harmless as it is sent, where there
 // are also those that the client makes of the URL.
@@ -52,14 +57,14 @@ func secretsOfHeader(name string, values []string) []string {
 			secrets = append(secrets, cookie.Value)
 		}
 	}
-	return secrets
+	return findable(secrets)
 }
 
 // secretsOfURL returns the values of a URL's query, and its password, or user
 // where that stands alone: as they are written, as they are meant, and as they
 // are sent.
-func secretsOfURL(u *url.URL) []string {
-	var secrets []string
+func secretsOfURL(u *url.URL) (secrets []string) {
+	defer func() { secrets = findable(secrets) }()
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		_, value, _ := strings.Cut(pair, "=")
 		plain, _ := url.QueryUnescape(value)
@@ -146,12 +151,12 @@ func redactText(text string, secrets []string) string {
 	for _, secret := range secrets {
 		secret = strings.TrimSpace(secret)
 		_, token, _ := strings.Cut(secret, " ")
-		all = append(all, secret, token)
+		all = append(append(all, secret), findable([]string{token})...)
 	}
 	// The longest first, since one may be part of another.
 	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	for _, secret := range slices.Compact(all) {
-		if len(secret) >= shortestSecret {
+		if len(secret) >= shortestDeclared {
 			text = hide(text, secret)
 		}
 	}
@@ -171,7 +176,7 @@ func secretsOfTarget(t Target) []string {
 
 // secretsOfPost returns the secrets of a target that sends its header to a URL.
 func secretsOfPost(base, key string, header http.Header) []string {
-	secrets := []string{key}
+	secrets := findable([]string{key})
 	if u, err := url.Parse(base); err == nil {
 		secrets = append(secrets, secretsOfURL(u)...)
 	}

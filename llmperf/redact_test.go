@@ -140,7 +140,7 @@ func TestEveryPlaceOfASecretIsKnown(t *testing.T) {
 		{"query", "", "?token=qu3ry-v4lue&next=1", "", "", "no qu3ry-v4lue", "qu3ry-v4lue", "no [redacted]", "a query may hold a key"},
 		{"second value", "", "?a=b&token=qu3ry-v4lue", "", "", "no qu3ry-v4lue", "qu3ry-v4lue", "no [redacted]", "every value of it"},
 		{"escaped query", "", "?token=qu3ry%2Fv4lue", "", "", "no qu3ry/v4lue or qu3ry%2Fv4lue", "v4lue", "no [redacted] or [redacted]", "as it is written and as it is meant"},
-		{"short value", "", "?user=Jo", "", "", "no Jo and no Joke", "", "no Jo and no Joke", "ordinary words stay readable"},
+		{"short value", "", "?user=Jones", "", "", "no Jones and no Joneses", "", "no Jones and no Joneses", "ordinary words stay readable"},
 		{"password", "ann:pa55%21word@", "", "", "", "no pa55!word or pa55%21word", "word", "no [redacted] or [redacted]", "a password, both ways"},
 		{"basic", "ann:pa55word@", "", "", "", "no YW5uOnBhNTV3b3Jk", "YW5uOnBhNTV3b3Jk", "no [redacted]", "which is sent so"},
 		{"user alone", "t0ken-0f-ann@", "", "", "", "no t0ken-0f-ann", "t0ken-0f-ann", "no [redacted]", "some have their key there"},
@@ -149,6 +149,7 @@ func TestEveryPlaceOfASecretIsKnown(t *testing.T) {
 		{"Google's key", "", "", "X-Goog-Api-Key", "g00gle-v4lue", "no g00gle-v4lue", "g00gle-v4lue", "no [redacted]", "another"},
 		{"cookie", "", "", "Cookie", "s=c00kie-v4lue", "no c00kie-v4lue", "c00kie-v4lue", "no [redacted]", "a cookie is a key"},
 		{"header of one's own", "", "", "X-Tenant-Pass", "t3nant-v4lue", "no t3nant-v4lue", "t3nant-v4lue", "no [redacted]", "any other header may hold one"},
+		{"short header", "", "", "X-Region", "eu-1", "no eu-1", "", "no eu-1", "a value that was not declared"},
 		{"harmless", "", "", "Accept", "application/json", "no application/json", "", "no application/json", "what is asked for is no secret"},
 	}
 	for _, tt := range tests {
@@ -296,7 +297,10 @@ func TestRedact(t *testing.T) {
 		{"masked key", "even a masked key tells its kind", "Incorrect API key provided: sk-12****ef", "", "Incorrect API key provided: [redacted]"},
 		{"nothing secret", "most errors stay as they are", "connection refused", "K3y-K3y-K3y", "connection refused"},
 		{"part of another", "the longer one goes first", "a K3y-K3y-K3y b", "K3y-K3y", "a [redacted]-K3y b"},
-		{"short", "what is short is in many texts", "connection refused by 8080", "8080", "connection refused by 8080"},
+		{"short", "what is short is in many texts", "connection refused by 8080", "808", "connection refused by 8080"},
+		{"just long enough", "whoever calls it a secret means it", "no such key: k3Y4", "k3Y4", "no such key: [redacted]"},
+		{"short in base64", "in any form", "no such key: azNZNA==", "k3Y4", "no such key: [redacted]A=="},
+		{"short token", "a scheme and a word is no word", "by 8080, not by Port 8080", "Port 8080", "by 8080, not by [redacted]"},
 		{"cut", "what is left of a key is no less secret", "no K3y-K3y-K", "K3y-K3y-K3y", "no [redacted]"},
 		{"cut quote", "as package wire quotes a body", `no "a K3y-K3y-K"... nor ..."3y-K3y-K3y b"`, "K3y-K3y-K3y", `no "a [redacted]"... nor ..."[redacted] b"`},
 		{"cut scheme", "a scheme is no secret", "want Bearer", "Bearer K3y-K3y-K3y", "want Bearer"},

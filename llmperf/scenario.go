@@ -41,6 +41,14 @@ type Scenario struct {
 	// time nothing is checked.
 	PublicHosts []string
 
+	// Secrets are texts that no output shows, beside the keys of targets of this
+	// package: wherever one stands in what a request failed with, a target calls itself
+	// or ended the run, in whatever escaping or encoding, there is [redacted] in its
+	// place. Declare what only a [TargetFunc] knows, such as the key that it gives an
+	// SDK, or what only a client's transport does. One has at least 4 characters. What
+	// a [Custom] SLO says is shown as it says it.
+	Secrets Secrets
+
 	Observers []Observer // told of the run as it goes on
 
 	// ExpectedLatency is how long an answer takes at a low load, if that is known.
@@ -165,7 +173,7 @@ func (s Scenario) validate() error {
 	if s.Short != 0 && !(s.Short > 0 && s.Short <= 1) {
 		wrong("scenario.Short is %v: want a share of the time between 0 and 1, such as 0.1, or 1 for all of it", s.Short)
 	}
-	errs = append(errs, s.Generator.validate(), validateHosts(s.PublicHosts), validateStops(s.Stop), s.Budget.validate(s.Price, s.Target))
+	errs = append(errs, s.Generator.validate(), validateHosts(s.PublicHosts), s.Secrets.validate(), validateStops(s.Stop), s.Budget.validate(s.Price, s.Target))
 	if errors.Join(errs...) == nil {
 		errs = append(errs, s.checkPrompts(), s.checkPublic())
 	}

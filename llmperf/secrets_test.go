@@ -31,16 +31,16 @@ import (
 // plantedKeys are keys, each of which is in one place alone and has a part that is in
 // no other text.
 var plantedKeys = struct {
-	bearer, header, query, password, anthropic, cookie, transport, made string
+	bearer, header, query, password, anthropic, cookie, transport, made, sdk string
 }{
 	bearer: "Qz7kP2mX9vWa+/=tail", header: `odd"Ht5rN8bL3cYd\\'<x>`, query: "Jf6sV1wK4gRe+/&more", password: "Mg2qZ9rS6jCk!$word",
-	anthropic: "Lw4tF7xH1yVm=/=end", cookie: "Cb9vG2kJ5qNs.~-", transport: "Tr3mW8dP6zXe:colon", made: "Kd5yR1hB7nQg.-_~",
+	anthropic: "Lw4tF7xH1yVm=/=end", cookie: "Cb9vG2kJ5qNs.~-", transport: "Tr3mW8dP6zXe:colon", made: "Kd5yR1hB7nQg.-_~", sdk: "Ws8nC3fD6uTp:/&=",
 }
 
 // cores are the parts of the planted keys that are looked for.
 func cores() []string {
 	p := plantedKeys
-	return []string{p.bearer[:12], p.header[4:16], p.query[:12], p.password[:12], p.anthropic[:12], p.cookie[:12], p.transport[:12], p.made[:12]}
+	return []string{p.bearer[:12], p.header[4:16], p.query[:12], p.password[:12], p.anthropic[:12], p.cookie[:12], p.transport[:12], p.made[:12], p.sdk[:12]}
 }
 
 // echoes are the ways in which a server gives away what it was sent.
@@ -231,6 +231,11 @@ func secretTargets(t *testing.T, server *httptest.Server) llmperf.Mix {
 			}
 			return 1, nil
 		}}},
+		{Name: "sdk", Weight: 1, Target: llmperf.TargetFunc(func(_ context.Context, c *llmperf.Call) error {
+			echo := httptest.NewRecorder()
+			echoes[c.Number()%len(echoes[:16])].say(echo, plantedKeys.sdk)
+			return fmt.Errorf("the SDK says %s", echo.Body)
+		})},
 	}
 }
 
@@ -239,7 +244,7 @@ func secretTargets(t *testing.T, server *httptest.Server) llmperf.Mix {
 func giveAway(t *testing.T, see func(llmperf.Sample)) llmperf.Scenario {
 	return llmperf.Scenario{
 		Target: secretTargets(t, telltale(t)), Profile: hold(10, 3*time.Second), Warmup: 200 * time.Millisecond,
-		Think: llmperf.Constant(time.Millisecond), Timeout: 10 * time.Second,
+		Think: llmperf.Constant(time.Millisecond), Timeout: 10 * time.Second, Secrets: llmperf.Secrets{plantedKeys.sdk},
 		Observers: []llmperf.Observer{{Sample: see, Stop: func(*llmperf.Result) { panic("no use for " + plantedKeys.bearer) }}},
 	}
 }
@@ -309,7 +314,7 @@ func TestNoFileOfARunTellsAKey(t *testing.T) {
 		output.WriteString(e.Value)
 		output.WriteString("\n")
 	}
-	for _, class := range []string{"status 401: ", "in_band_error: ", "malformed", "truncated: ", "the target panicked: ", "no such page", "an observer panicked: "} {
+	for _, class := range []string{"status 401: ", "in_band_error: ", "malformed", "truncated: ", "the target panicked: ", "no such page", "the SDK says ", "an observer panicked: "} {
 		assert.Contains(t, output.String(), class, "the server did what it could")
 	}
 	assert.Greater(t, strings.Count(output.String(), "[redacted]"), len(echoes))
