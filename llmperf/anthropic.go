@@ -37,6 +37,8 @@ type Anthropic struct {
 	// the same name; a nil takes one away, and an object is added to one that is
 	// there. {"cache_control": {"type": "ephemeral"}} has prompts cached;
 	// "temperature", "thinking" and "tools" are others.
+	// No error shows a text in it whose name has key, token, secret, password,
+	// credential or authorization in it, such as LiteLLM's "api_key".
 	Extra map[string]any
 
 	// Header is added to every request, in place of headers of the same name, such
@@ -77,7 +79,7 @@ func (a Anthropic) closeIdle() { closeIdle(a.Client) }
 
 func (a Anthropic) bases() []string { return []string{a.BaseURL} }
 
-func (a Anthropic) secrets() []string { return secretsOfPost(a.BaseURL, a.APIKey, a.Header) }
+func (a Anthropic) secrets() []string { return secretsOfPost(a.BaseURL, a.APIKey, a.Header, a.Extra) }
 
 type anthropicRequest struct {
 	Model     string    `json:"model"`

@@ -384,8 +384,8 @@
 // # Safety
 //
 // No file, log, attribute or error shows a key: what requests send in headers that
-// are not known to be harmless, in cookies, and in a URL's query and password is
-// hidden in the words of failures, in whatever escaping or encoding a server gives
+// are not known to be harmless, in cookies, in a URL's query and password, and in
+// members of an Extra that are named as a key is, is hidden in the words of failures, in whatever escaping or encoding a server gives
 // it back, and so is what looks like a key. Of a [TargetFunc] only the last is
 // known: declare in [Scenario].Secrets what else it sends.
 //

@@ -159,7 +159,10 @@ func (p post) send(ctx context.Context, c *Call, d *dialect, streamed bool) erro
 		req.Header.Set(name, value)
 	}
 	addHeader(req, p.added)
-	return exchange(p.client, req, c, body)
+	if err := exchange(p.client, req, c, body); err != nil {
+		return redact(err, secretsOfExtra(p.extra)...)
+	}
+	return nil
 }
 
 // An endpoint is a URL, and what it was made of.

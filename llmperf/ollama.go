@@ -34,6 +34,8 @@ type Ollama struct {
 	// the same name; a nil takes one away, and an object is added to one that is
 	// there: {"options": {"num_ctx": 8192}} stands beside the num_predict of
 	// MaxTokens. {"think": false} turns thinking off.
+	// No error shows a text in it whose name has key, token, secret, password,
+	// credential or authorization in it, such as LiteLLM's "api_key".
 	Extra map[string]any
 
 	// Header is added to every request, in place of headers of the same name, such
@@ -86,7 +88,7 @@ func (o Ollama) closeIdle() { closeIdle(o.Client) }
 
 func (o Ollama) bases() []string { return []string{o.BaseURL} }
 
-func (o Ollama) secrets() []string { return secretsOfPost(o.BaseURL, "", o.Header) }
+func (o Ollama) secrets() []string { return secretsOfPost(o.BaseURL, "", o.Header, o.Extra) }
 
 type ollamaRequest struct {
 	Model    string         `json:"model"`

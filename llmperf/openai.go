@@ -51,6 +51,8 @@ type OpenAI struct {
 	// "max_completion_tokens": 200}; {"ignore_eos": true} makes answers of vLLM
 	// exactly MaxTokens long, and {"min_tokens": 50} no shorter than 50;
 	// "temperature", "tools" and "reasoning_effort" are others.
+	// No error shows a text in it whose name has key, token, secret, password,
+	// credential or authorization in it, such as LiteLLM's "api_key".
 	Extra map[string]any
 
 	// Header is added to every request, in place of headers of the same name, such
@@ -126,7 +128,7 @@ func (o OpenAI) closeIdle() { closeIdle(o.Client) }
 
 func (o OpenAI) bases() []string { return []string{o.BaseURL} }
 
-func (o OpenAI) secrets() []string { return secretsOfPost(o.BaseURL, o.APIKey, o.Header) }
+func (o OpenAI) secrets() []string { return secretsOfPost(o.BaseURL, o.APIKey, o.Header, o.Extra) }
 
 // An openAIRequest is what any of the APIs is sent; members of the others are
 // left out.

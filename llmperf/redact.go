@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -174,9 +175,10 @@ func secretsOfTarget(t Target) []string {
 	return nil
 }
 
-// secretsOfPost returns the secrets of a target that sends its header to a URL.
-func secretsOfPost(base, key string, header http.Header) []string {
-	secrets := findable([]string{key})
+// secretsOfPost returns the secrets of a target that sends its header to a URL, and
+// extra members in the body.
+func secretsOfPost(base, key string, header http.Header, extra map[string]any) []string {
+	secrets := append(secretsOfExtra(extra), findable([]string{key})...)
 	if u, err := url.Parse(base); err == nil {
 		secrets = append(secrets, secretsOfURL(u)...)
 	}
@@ -186,4 +188,38 @@ func secretsOfPost(base, key string, header http.Header) []string {
 		}
 	}
 	return secrets
+}
+
+// secretMember matches the name of a member of a body whose text may be secret, such
+// as LiteLLM's "api_key".
+var secretMember = regexp.MustCompile(`(?i)key|token|secret|password|credential|authorization`)
+
+// secretsOfExtra returns the texts of members that may be secret, at any depth.
+func secretsOfExtra(extra map[string]any) []string {
+	var members any
+	sent, err := json.Marshal(extra)
+	if err != nil || json.Unmarshal(sent, &members) != nil {
+		return nil // nothing is sent
+	}
+	return findable(secretsWithin(members, false))
+}
+
+// secretsWithin returns the texts within a value of JSON that may be secret: those of
+// members so named, alone or in a list. Numbers, as of "max_tokens", are none.
+func secretsWithin(value any, secret bool) (found []string) {
+	switch value := value.(type) {
+	case string:
+		if secret {
+			found = []string{value}
+		}
+	case []any:
+		for _, element := range value {
+			found = append(found, secretsWithin(element, secret)...)
+		}
+	case map[string]any:
+		for name, member := range value {
+			found = append(found, secretsWithin(member, secretMember.MatchString(name))...)
+		}
+	}
+	return found
 }

@@ -175,6 +175,48 @@ func TestEveryPlaceOfASecretIsKnown(t *testing.T) {
 	}
 }
 
+// TestATextInExtraThatIsNamedAsAKeyIsHidden, by the target itself and by what a run
+// knows of it.
+func TestATextInExtraThatIsNamedAsAKeyIsHidden(t *testing.T) {
+	type own struct {
+		Token string `json:"session_token"`
+	}
+	tests := []struct {
+		name, reason string
+		extra        map[string]any
+		echo, shown  string
+	}{
+		{"LiteLLM's", "a gateway takes the key of another there", map[string]any{"api_key": "l1tellm-v4lue"}, "no l1tellm-v4lue", "no [redacted]"},
+		{"in capitals", "names are of any style", map[string]any{"apiKey": "l1tellm-v4lue"}, "no l1tellm-v4lue", "no [redacted]"},
+		{"password", "likewise", map[string]any{"db_password": "l1tellm-v4lue"}, "no l1tellm-v4lue", "no [redacted]"},
+		{"nested", "at any depth", map[string]any{"litellm_params": map[string]any{"extra_headers": map[string]string{"Authorization": "Basic l1tellm-v4lue"}}}, "no l1tellm-v4lue", "no [redacted]"},
+		{"list", "any of several", map[string]any{"fallbacks": []any{map[string]any{"client_secret": []string{"f1rst-v4lue", "s3cond-v4lue"}}}}, "no f1rst-v4lue, no s3cond-v4lue", "no [redacted], no [redacted]"},
+		{"struct", "by the name that is sent", map[string]any{"session": own{"l1tellm-v4lue"}}, "no l1tellm-v4lue", "no [redacted]"},
+		{"escaped", "as any secret", map[string]any{"api_key": "l1tellm/v4lue"}, "no l1tellm%2Fv4lue", "no [redacted]"},
+		{"number", "numbers are no secrets", map[string]any{"max_completion_tokens": 1234567}, "at most 1234567", "at most 1234567"},
+		{"other", "nor are other texts", map[string]any{"reasoning_effort": "medium"}, "no medium", "no medium"},
+		{"below a name", "a tool may have a parameter called so, which is described", map[string]any{"tools": map[string]any{"token": map[string]any{"type": "string"}}}, "want a string", "want a string"},
+		{"short", "ordinary words stay readable", map[string]any{"token": "Jones"}, "no Jones", "no Jones"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			server := saying(t, http.StatusUnauthorized, "text/plain", tt.echo)
+			for _, target := range []Target{
+				OpenAI{BaseURL: server.URL, Model: "m", Extra: tt.extra, Client: server.Client()},
+				Anthropic{BaseURL: server.URL, Model: "m", Extra: tt.extra, Client: server.Client()},
+				Ollama{BaseURL: server.URL, Model: "m", Extra: tt.extra, Client: server.Client()},
+			} {
+				err := sendTo(t, target)
+				assert.EqualError(t, err, "status 401: the server reports an error: "+tt.shown, tt.reason)
+				var failure *Failure
+				assert.ErrorAs(t, err, &failure, "a cleaned error keeps its class")
+				assert.Equal(t, tt.shown, redactText(tt.echo, secretsOfTarget(target)), tt.reason)
+			}
+		})
+	}
+	assert.Empty(t, secretsOfExtra(map[string]any{"api_key": func() {}}), "what cannot be sent")
+}
+
 // TestKeysDoNotFollowARedirectToAnotherHost: with the target's client, or the
 // caller's.
 func TestKeysDoNotFollowARedirectToAnotherHost(t *testing.T) {
