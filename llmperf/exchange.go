@@ -81,16 +81,24 @@ func (r route) RoundTrip(req *http.Request) (*http.Response, error) {
 // An idler is a target with connections to let go of.
 type idler interface{ closeIdle() }
 
-// keepingKeys is a client that does not take keys along where it follows a
-// redirect to another host. A client that knows what to do about redirects is
-// left alone.
-func keepingKeys(client *http.Client) *http.Client {
+// keepingKeys is a client that follows a redirect only to where the load may go, and
+// does not take keys along to another host. A client that knows what to do about
+// redirects is left alone.
+func (c *Call) keepingKeys(client *http.Client) *http.Client {
 	if client.CheckRedirect != nil {
 		return client
 	}
 	keeping := *client
-	keeping.CheckRedirect = keepKeys
+	keeping.CheckRedirect = c.follow
 	return &keeping
+}
+
+// follow lets a client follow a redirect as keepingKeys has it.
+func (c *Call) follow(req *http.Request, via []*http.Request) error {
+	if err := c.public.request(req.URL); err != nil {
+		return err
+	}
+	return keepKeys(req, via)
 }
 
 // keepKeys lets net/http follow a redirect as it does without it, but does not
@@ -208,9 +216,9 @@ func sendAndRead(client *http.Client, req *http.Request, c *Call, body bodyReade
 	switch {
 	case c.keeping != nil && c.client == client:
 	case client == nil:
-		c.client, c.keeping = nil, &http.Client{Transport: route{&c.conn}, CheckRedirect: keepKeys}
+		c.client, c.keeping = nil, c.keepingKeys(&http.Client{Transport: route{&c.conn}})
 	default:
-		c.client, c.keeping = client, keepingKeys(client)
+		c.client, c.keeping = client, c.keepingKeys(client)
 	}
 	if client != nil {
 		req = c.conn.watch(req)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -162,6 +163,57 @@ func TestARequestToAPublicHostIsNotSent(t *testing.T) {
 				assert.Positive(t, succeeded)
 			} else {
 				assert.Zero(t, sent.Load())
+			}
+		})
+	}
+}
+
+// TestARedirectToAPublicHostIsNotFollowed: a private gateway may lead the whole load
+// there.
+func TestARedirectToAPublicHostIsNotFollowed(t *testing.T) {
+	var followed atomic.Int64
+	var away roundTripper = func(r *http.Request) (*http.Response, error) {
+		if r.URL.Hostname() == "127.0.0.1" {
+			return http.DefaultTransport.RoundTrip(r)
+		}
+		followed.Add(1)
+		return nil, errors.New("it is far away")
+	}
+	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
+	knowing := &http.Client{Transport: away, CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+	heavy := list{{Users: 21, Hold: 300 * time.Millisecond}}
+	tests := []struct {
+		name     string
+		client   *http.Client
+		to       string
+		profile  Profile
+		named    []string
+		refused  bool
+		followed bool
+		reason   string
+	}{
+		{"the target's client", nil, "http://gpu.example.com", heavy, nil, true, false, "it is not private there"},
+		{"another's client", &http.Client{Transport: away}, "http://gpu.example.com", heavy, nil, true, false, "which follows redirects as llmperf has it"},
+		{"by address", &http.Client{Transport: away}, "http://203.0.113.7", heavy, nil, true, false, "likewise"},
+		{"named", &http.Client{Transport: away}, "http://gpu.example.com", heavy, []string{"gpu.example.com"}, false, true, "a yes"},
+		{"few users", &http.Client{Transport: away}, "http://gpu.example.com", list{{Users: 2, Hold: 300 * time.Millisecond}}, nil, false, true, "a hand's work"},
+		{"to a private one", &http.Client{Transport: away}, "http://llm.internal", heavy, nil, false, true, "it is private there"},
+		{"a client that knows", knowing, "http://gpu.example.com", heavy, nil, false, true, "it is left alone"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			followed.Store(0)
+			gateway := httptest.NewServer(http.RedirectHandler(tt.to+"/v1/chat/completions", http.StatusTemporaryRedirect))
+			t.Cleanup(gateway.Close)
+			target := OpenAI{BaseURL: gateway.URL + "/v1", Model: "m", Client: tt.client}
+			t.Cleanup(target.closeIdle)
+			_, err := Measure(t.Context(), Scenario{Target: target, Profile: tt.profile, PublicHosts: tt.named, Warmup: NoWarmup, Think: Constant(200 * time.Millisecond)})
+			assert.Equal(t, tt.followed, followed.Load() > 0, tt.reason)
+			if tt.refused {
+				assert.ErrorContains(t, err, "203.0.113.7", tt.reason)
+				assert.ErrorContains(t, err, "is a public host, and the load goes up to 21 users", tt.reason)
+			} else if err != nil {
+				assert.NotContains(t, err.Error(), "is a public host", tt.reason)
 			}
 		})
 	}
