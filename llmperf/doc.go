@@ -397,7 +397,8 @@
 //
 // Requests go where the target points: load a service that is yours. A run of more
 // than 20 users or 10 requests per second on a host outside of private networks is
-// refused, unless [Scenario].PublicHosts names it.
+// refused, unless [Scenario].PublicHosts names it; that goes for where a redirect
+// leads, and for what only a proxy of the environment may resolve.
 //
 // Certificates are verified. For a private authority give the target a Client with
 // its roots.

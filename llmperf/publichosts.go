@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -22,13 +23,18 @@ const (
 	mostPublicRate  = 10 // requests per second
 )
 
-// lookupTime bounds the resolution of one name.
-const lookupTime = 2 * time.Second
+const (
+	lookupTime  = 2 * time.Second // bounds the resolution of one name
+	lookupAgain = time.Second     // from one that failed to the next
+)
 
 // lookup resolves a name.
 var lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
+
+// proxyOf is the proxy that the environment has for a request; nil for none.
+var proxyOf = http.ProxyFromEnvironment
 
 // sharedSpace is RFC 6598's, which carriers, clusters and overlay networks use
 // within themselves.
@@ -41,11 +47,11 @@ func isPrivate(a netip.Addr) bool {
 	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified() || sharedSpace.Contains(a)
 }
 
-// publicAddress is the first public address that a host has. Of names that cannot
-// be resolved nothing is known.
-func publicAddress(host string) (address netip.Addr, public bool) {
+// publicAddress is the first public address that a host has, or none. Of a name that
+// cannot be resolved, which is the error, nothing is known.
+func publicAddress(host string) (netip.Addr, error) {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return address, false
+		return netip.Addr{}, nil
 	}
 	addresses := []netip.Addr{}
 	if a, err := netip.ParseAddr(host); err == nil {
@@ -53,14 +59,23 @@ func publicAddress(host string) (address netip.Addr, public bool) {
 	} else {
 		ctx, cancel := context.WithTimeout(context.Background(), lookupTime)
 		defer cancel()
-		addresses, _ = lookup(ctx, host)
+		if addresses, err = lookup(ctx, host); err != nil {
+			return netip.Addr{}, err
+		}
 	}
 	for _, a := range addresses {
 		if !isPrivate(a) {
-			return a, true
+			return a, nil
 		}
 	}
-	return address, false
+	return netip.Addr{}, nil
+}
+
+// isProxied reports whether a proxy of the environment would carry a request to u.
+// It may resolve names that are not known here.
+func isProxied(u *url.URL) bool {
+	proxy, err := proxyOf(&http.Request{URL: u})
+	return err == nil && proxy != nil
 }
 
 // hostOf is a URL's host as it is compared.
@@ -108,7 +123,13 @@ type publicCheck struct {
 	load   atomic.Pointer[Load]             // the highest so far, if it is heavy
 
 	mu    sync.Mutex
-	known map[string]error // by host
+	known map[string]judgedHost // by host
+}
+
+// A judgedHost is what is known of a host.
+type judgedHost struct {
+	err   error     // why the load may not go there; nil if it may
+	again time.Time // when it is to be looked up again, since that failed; zero for never
 }
 
 // newPublicCheck returns the check of a run; nil for one in virtual time, which
@@ -117,7 +138,7 @@ func newPublicCheck(s Scenario, refuse func(string, ...any)) *publicCheck {
 	if bubble.Inside() || s.Profile == nil {
 		return nil
 	}
-	c := &publicCheck{refuse: refuse, known: map[string]error{}}
+	c := &publicCheck{refuse: refuse, known: map[string]judgedHost{}}
 	for _, name := range s.PublicHosts {
 		c.named = append(c.named, asHost(name))
 	}
@@ -135,28 +156,55 @@ func (c *publicCheck) expect(l Load) {
 	}
 }
 
-// host says why a load may not go to a host.
-func (c *publicCheck) host(host string) error {
-	l := c.load.Load()
-	if l == nil {
+// host says why a load may not go to the host of a URL. While it is looked up again,
+// what was known of it holds for others, whose requests are not to be late.
+func (c *publicCheck) host(u *url.URL) error {
+	l, host := c.load.Load(), hostOf(u)
+	if l == nil || slices.Contains(c.named, host) {
 		return nil
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	err, known := c.known[host]
-	if known || slices.Contains(c.named, host) {
-		return err
+	found, known := c.known[host]
+	if !known {
+		defer c.mu.Unlock()
+		found = look(u, *l)
+		c.known[host] = found
+		return found.err
 	}
-	if address, public := publicAddress(host); public {
-		where := host
-		if host != address.String() {
-			where = fmt.Sprintf("%s (%v)", host, address)
+	now := time.Now()
+	due := !found.again.IsZero() && !now.Before(found.again)
+	if due {
+		c.known[host] = judgedHost{found.err, now.Add(lookupTime + lookupAgain)}
+	}
+	c.mu.Unlock()
+	if due {
+		found = look(u, *l)
+		c.mu.Lock()
+		c.known[host] = found
+		c.mu.Unlock()
+	}
+	return found.err
+}
+
+// look finds out whether a heavy load may go to the host of a URL, which was not named.
+func look(u *url.URL, l Load) (found judgedHost) {
+	host, what := hostOf(u), ""
+	switch address, err := publicAddress(host); {
+	case err != nil:
+		found.again = time.Now().Add(lookupAgain)
+		if isProxied(u) {
+			what = host + " cannot be resolved here, and the environment's proxy, which would carry the load there, may know it: it counts as a public host"
 		}
-		err = fmt.Errorf("%s is a public host, and the load goes up to %s, past %d users or %d requests/s: if it is yours to load, set scenario.PublicHosts to []string{%q}; else load less",
-			where, levelText(l.level(), l.open()), mostPublicUsers, mostPublicRate, host)
+	case address.IsValid() && host != address.String():
+		what = fmt.Sprintf("%s (%v) is a public host", host, address)
+	case address.IsValid():
+		what = host + " is a public host"
 	}
-	c.known[host] = err
-	return err
+	if what != "" {
+		found.err = fmt.Errorf("%s, and the load goes up to %s, past %d users or %d requests/s: if it is yours to load, set scenario.PublicHosts to []string{%q}; else load less",
+			what, levelText(l.level(), l.open()), mostPublicUsers, mostPublicRate, host)
+	}
+	return found
 }
 
 // request says why a request may not go where it leads, and ends the run.
@@ -164,7 +212,7 @@ func (c *publicCheck) request(u *url.URL) error {
 	if c == nil || c.load.Load() == nil {
 		return nil
 	}
-	err := c.host(hostOf(u))
+	err := c.host(u)
 	if err != nil {
 		c.refuse("%v", err)
 	}
@@ -183,7 +231,7 @@ func (s Scenario) checkPublic() error {
 	}
 	for _, base := range target.bases() {
 		if u, err := url.Parse(base); err == nil {
-			if err := check.host(hostOf(u)); err != nil {
+			if err := check.host(u); err != nil {
 				return err
 			}
 		}

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -32,6 +34,19 @@ func init() {
 			all = append(all, netip.MustParseAddr(text))
 		}
 		return all, nil
+	}
+	proxyOf = func(*http.Request) (*url.URL, error) { return nil, nil }
+}
+
+// proxied has the environment name a proxy for all hosts but one, until the test ends.
+func proxied(t *testing.T, but string) {
+	before := proxyOf
+	t.Cleanup(func() { proxyOf = before })
+	proxyOf = func(r *http.Request) (*url.URL, error) {
+		if r.URL.Hostname() == but {
+			return nil, nil
+		}
+		return &url.URL{Scheme: "http", Host: "proxy.internal:3128", User: url.UserPassword("ann", "pa55word")}, nil
 	}
 }
 
@@ -235,8 +250,124 @@ func TestResolvingANameIsBoundedInTime(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		_, public := publicAddress("slow.example.com")
-		assert.False(t, public)
+		_, err := publicAddress("slow.example.com")
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, lookupTime, time.Since(begin))
+	})
+}
+
+func TestANameThatOnlyAProxyMayResolveIsPublic(t *testing.T) {
+	proxied(t, "direct.example.com")
+	tests := []struct {
+		name, base string
+		users      int
+		named      []string
+		want       string // "" for yes
+		reason     string
+	}{
+		{"not known here", "https://gpu.elsewhere.example/v1", 21, nil, "gpu.elsewhere.example cannot be resolved here, and the environment's proxy, which would carry the load there, may know it: it counts as a public host, and the load goes up to 21 users", "behind a company's proxy public names resolve there alone"},
+		{"what to do", "https://gpu.elsewhere.example/v1", 21, nil, `if it is yours to load, set scenario.PublicHosts to []string{"gpu.elsewhere.example"}`, "a yes is possible"},
+		{"named", "https://gpu.elsewhere.example/v1", 21, []string{"gpu.elsewhere.example"}, "", "a yes"},
+		{"few users", "https://gpu.elsewhere.example/v1", 20, nil, "", "a hand's work"},
+		{"private", "https://llm.internal/v1", 21, nil, "", "what it resolves to counts, where it does"},
+		{"private address", "https://10.1.2.3/v1", 21, nil, "", "an address needs no resolving"},
+		{"without the proxy", "https://direct.example.com/v1", 21, nil, "", "nothing is reached"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := Scenario{Target: OpenAI{BaseURL: tt.base, Model: "m"}, Profile: list{{Users: tt.users, Hold: time.Minute}}, PublicHosts: tt.named}
+			err := s.withDefaults().validate()
+			if tt.want == "" {
+				assert.NoError(t, err, tt.reason)
+				return
+			}
+			require.ErrorContains(t, err, tt.want, tt.reason)
+			assert.NotContains(t, err.Error(), "pa55word", "the proxy's URL may be secret")
+		})
+	}
+}
+
+// resolvingOnceUp has lookup fail, for as long as a name may take, until one of its
+// calls, counted from 1, and then return address.
+func resolvingOnceUp(t *testing.T, up int64, address string) *atomic.Int64 {
+	before := lookup
+	t.Cleanup(func() { lookup = before })
+	calls := new(atomic.Int64)
+	lookup = func(ctx context.Context, _ string) ([]netip.Addr, error) {
+		if calls.Add(1) >= up {
+			return []netip.Addr{netip.MustParseAddr(address)}, nil
+		}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return calls
+}
+
+// heavyCheck is the check of a run with a heavy load, also in virtual time, and what
+// it refused.
+func heavyCheck() (check *publicCheck, refused *atomic.Int64) {
+	refused = new(atomic.Int64)
+	check = &publicCheck{known: map[string]judgedHost{}, refuse: func(string, ...any) { refused.Add(1) }}
+	check.expect(Load{Users: 21})
+	return check, refused
+}
+
+func TestALookupThatFailedIsMadeAgain(t *testing.T) {
+	for _, tt := range []struct {
+		address string
+		refused int64
+		reason  string
+	}{
+		{"203.0.113.7", 1, "a resolver that was slow at first does not open the way for the rest of the run"},
+		{"10.1.2.3", 0, "nor does it close it"},
+	} {
+		t.Run(tt.address, func(t *testing.T) {
+			calls := resolvingOnceUp(t, 3, tt.address)
+			synctest.Test(t, func(t *testing.T) {
+				check, refused := heavyCheck()
+				where := &url.URL{Scheme: "http", Host: "slow.example.com"}
+				require.NoError(t, check.request(where), "nothing is known of it")
+				for range 100 {
+					require.NoError(t, check.request(where))
+				}
+				assert.EqualValues(t, 1, calls.Load(), "not each request looks it up")
+				time.Sleep(lookupAgain)
+				require.NoError(t, check.request(where), "still nothing is known")
+				assert.EqualValues(t, 2, calls.Load())
+				time.Sleep(lookupAgain)
+				for range 3 {
+					assert.Equal(t, tt.refused > 0, check.request(where) != nil, tt.reason)
+				}
+				time.Sleep(time.Hour)
+				assert.Equal(t, tt.refused > 0, check.request(where) != nil, tt.reason)
+				assert.EqualValues(t, 3, calls.Load(), "what is known stays so")
+				assert.EqualValues(t, 4*tt.refused, refused.Load())
+			})
+		})
+	}
+}
+
+// TestOthersDoNotWaitForALookupThatIsMadeAgain, or every request would be late by it.
+func TestOthersDoNotWaitForALookupThatIsMadeAgain(t *testing.T) {
+	calls := resolvingOnceUp(t, 100, "10.1.2.3")
+	synctest.Test(t, func(t *testing.T) {
+		check, _ := heavyCheck()
+		where := &url.URL{Scheme: "http", Host: "slow.example.com"}
+		require.NoError(t, check.request(where))
+		time.Sleep(lookupAgain)
+		var late atomic.Int64
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				begin := time.Now()
+				assert.NoError(t, check.request(where))
+				if time.Since(begin) > 0 {
+					late.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		assert.EqualValues(t, 1, late.Load(), "the one that looks it up")
+		assert.EqualValues(t, 2, calls.Load())
 	})
 }

@@ -35,11 +35,12 @@ type Scenario struct {
 	// whose profile, or search, goes past that is refused for others, so that nobody's
 	// production is loaded by mistake. Private are loopback, RFC 1918, link-local,
 	// unique local and 100.64.0.0/10 addresses, and names that resolve to these alone;
-	// a name that cannot be resolved is not judged. A target with a BaseURL is checked
-	// before any load, and every other of this package's when it is about to send its
-	// first request, which ends the run; so is one inside of a [TargetFunc], and where a
-	// redirect leads, unless the Client has a CheckRedirect of its own. In virtual time
-	// nothing is checked.
+	// a name that cannot be resolved is not judged until it can, unless the environment
+	// has a proxy for it, which may resolve it: then it counts as public. A target with
+	// a BaseURL is checked before any load, and every other of this package's when it is
+	// about to send its first request, which ends the run; so is one inside of a
+	// [TargetFunc], and where a redirect leads, unless the Client has a CheckRedirect of
+	// its own. In virtual time nothing is checked.
 	PublicHosts []string
 
 	// Secrets are texts that no output shows, beside the keys of targets of this
