@@ -31,7 +31,7 @@ const (
 // that is known.
 func alikeOf(s Scenario, virtual bool, steps []string) alike {
 	a := alike{
-		Time: realTime, Target: targetKind(s.Target), Settings: settingsOf(s.Target), Prompts: promptsOf(s.Target),
+		Time: realTime, Target: targetKind(s.Target), Settings: settingsOf(s.Target, s.secrets()), Prompts: promptsOf(s.Target),
 		Pace: "think time " + s.Think.String(), Steps: steps,
 	}
 	if virtual {
@@ -205,7 +205,7 @@ func plannedTexts(p Profile) []string {
 func circumstances(s Scenario, virtual bool) storedRun {
 	run := storedRun{Seed: s.Seed, Warmup: max(0, s.Warmup).String(), Go: runtime.Version()}
 	if !virtual {
-		run.Machine, run.Host = machine(), hostsOf(s.Target)
+		run.Machine, run.Host = machine(), hostsOf(s.Target, s.secrets())
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {

@@ -124,10 +124,10 @@ func SimulateCapacity(t *testing.T, setup func(t *testing.T) Scenario, search Se
 
 // MeasureCapacity is [FindCapacity] without a test around it, in whatever time it
 // is called in. As with [Measure], a test that calls it in real time is not cached,
-// other loads that are on are not waited for, and the capacity of a search that ended early is of
-// what was measured until then, and comes with an error that says why; only a
-// search that cannot be run at all has none. [Search].AtLeast is probed, and judged
-// by [Capacity.AtLeast].
+// other loads that are on are not waited for, and the capacity of a search that
+// ended early is of what was measured until then, and comes with an error that says
+// why; only a search that cannot be run at all has none. [Search].AtLeast is probed,
+// and judged by [Capacity.AtLeast].
 func MeasureCapacity(ctx context.Context, s Scenario, search Search, slos ...SLO) (*Capacity, error) {
 	deadline, _ := ctx.Deadline()
 	s, err := planSearch(s, search, uniqueNames(SLOs(slos).checks()), deadline)

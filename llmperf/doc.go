@@ -385,9 +385,10 @@
 //
 // No file, log, attribute or error shows a key: what requests send in headers that
 // are not known to be harmless, in cookies, in a URL's query and password, and in
-// members of an Extra that are named as a key is, is hidden in the words of failures, in whatever escaping or encoding a server gives
-// it back, and so is what looks like a key. Of a [TargetFunc] only the last is
-// known: declare in [Scenario].Secrets what else it sends.
+// members of an Extra that are named as a key is, is hidden in the words of
+// failures, in whatever escaping or encoding a server gives it back, and so is what
+// looks like a key. Of a [TargetFunc] only the last is known: declare in
+// [Scenario].Secrets what else it sends.
 //
 // No answer takes all memory. One with a line or an event of more than 4 MiB, a
 // body that is kept whole or a text of more than 64 MiB, compressed or not, or

@@ -169,7 +169,7 @@ type secretive interface{ secrets() []string }
 
 // secretsOfTarget returns what a target knows to be secret, before any request.
 func secretsOfTarget(t Target) []string {
-	if known, ok := t.(secretive); ok {
+	if known, ok := t.(secretive); ok && !isNil(t) {
 		return known.secrets()
 	}
 	return nil

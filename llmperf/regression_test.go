@@ -172,6 +172,11 @@ func TestAnotherHostIsANote(t *testing.T) {
 	}
 }
 
+func TestStoredRunsHoldNoDeclaredSecret(t *testing.T) {
+	s := Scenario{Target: bot{name: new("the gateway with gate-17")}, Secrets: Secrets{"gate-17"}}.withDefaults()
+	assert.Equal(t, "the gateway with [redacted]", alikeOf(s, false, nil).Settings)
+}
+
 func TestUnlikeRunsAreNotCompared(t *testing.T) {
 	scenario := func(change func(*Scenario)) Scenario {
 		s := Scenario{

@@ -16,7 +16,7 @@ import (
 // settingsOf is what makes a target another one beside its kind, as stored runs
 // name it: its Extra, or what a String method of the user's own says. It holds no
 // hosts and no secrets, and is "" where nothing is known.
-func settingsOf(t Target) string {
+func settingsOf(t Target, secrets []string) string {
 	switch t := t.(type) {
 	case OpenAI:
 		return extraText(t.Extra)
@@ -29,13 +29,13 @@ func settingsOf(t Target) string {
 	case Mix:
 		var all []string
 		for _, s := range t {
-			if text := settingsOf(s.Target); text != "" {
+			if text := settingsOf(s.Target, secrets); text != "" {
 				all = append(all, s.Name+": "+text)
 			}
 		}
 		return strings.Join(all, "; ")
 	default:
-		return loopback.ReplaceAllString(hostInURL.ReplaceAllString(saysOfItself(t), "://…"), "$1$2")
+		return loopback.ReplaceAllString(hostInURL.ReplaceAllString(saysOfItself(t, secrets), "://…"), "$1$2")
 	}
 }
 
@@ -53,9 +53,9 @@ func extraText(extra map[string]any) string {
 
 // saysOfItself is what a target's String method says, without secrets; "" if it has
 // none, or one that does not return.
-func saysOfItself(t Target) (text string) {
+func saysOfItself(t Target, secrets []string) (text string) {
 	if s, ok := t.(fmt.Stringer); ok {
-		_ = try(func() { text = redactText(oneLine(s.String()), secretsOfTarget(t)) }) // the run says so of its own target
+		_ = try(func() { text = redactText(oneLine(s.String()), secrets) }) // the run says so of its own target
 	}
 	return text
 }
@@ -65,9 +65,9 @@ var hostInURL = regexp.MustCompile(`://(?:[^\s/?#@"'<>()]*@)?([^\s/?#@"'<>(),;]+
 
 // hostsOf are the hosts that a target sends to, as far as it says so: "loopback" for
 // those of this machine, whatever the port.
-func hostsOf(t Target) string {
+func hostsOf(t Target, secrets []string) string {
 	var all []string
-	for _, raw := range urlsOf(t) {
+	for _, raw := range urlsOf(t, secrets) {
 		if u, err := url.Parse(raw); err == nil && u.Host != "" {
 			all = append(all, hostText(u))
 		}
@@ -77,17 +77,17 @@ func hostsOf(t Target) string {
 }
 
 // urlsOf are the URLs that a target says it sends to, as they are needed for hosts.
-func urlsOf(t Target) (all []string) {
+func urlsOf(t Target, secrets []string) (all []string) {
 	switch t := t.(type) {
 	case Mix:
 		for _, s := range t {
-			all = append(all, urlsOf(s.Target)...)
+			all = append(all, urlsOf(s.Target, secrets)...)
 		}
 		return all
 	case placed:
 		return t.bases()
 	default:
-		for _, found := range hostInURL.FindAllStringSubmatch(saysOfItself(t), -1) {
+		for _, found := range hostInURL.FindAllStringSubmatch(saysOfItself(t, secrets), -1) {
 			all = append(all, "http://"+found[1])
 		}
 		return all
