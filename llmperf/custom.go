@@ -34,11 +34,12 @@ func Custom(name string, f func(Step) Outcome) SLO {
 		}
 		o, err := judgedBy(f, *s)
 		if err != nil {
-			return refused(c, s.Name, err.Error())
+			return refused(c, s.Name, redactText(err.Error(), c.secrets))
 		}
 		o.at, o.guarded, o.unbounded = s.Load.String(), c.guard, o.High == 0
 		o.wordy = o.Unit == "" && o.Seen == 0 && o.Low == 0 && o.High == 0
 		o.Name, o.Step, o.Want = orDefault(o.Name, c.name), orDefault(o.Step, s.Name), orDefault(o.Want, c.want)
+		o.Want, o.Message = redactText(o.Want, c.secrets), redactText(o.Message, c.secrets)
 		o.N = orDefault(o.N, s.Requests)
 		o.Effective = orDefault(o.Effective, o.N)
 		said := strings.ToUpper(string(o.Verdict))

@@ -67,6 +67,28 @@ func TestADeclaredSecretIsShownNowhere(t *testing.T) {
 	}
 }
 
+func TestACustomSLOShowsNoSecret(t *testing.T) {
+	says := Custom("says", func(Step) Outcome {
+		return Outcome{Verdict: Pass, Want: "no " + gatewayToken, Message: "seen: " + gatewayToken}
+	})
+	panics := OnTarget("a", Custom("panics", func(Step) Outcome { panic("with " + gatewayToken) }))
+	s := Scenario{Target: Mix{{"a", 1, takes(time.Millisecond)}}, Profile: list{{Users: 2, Hold: 300 * time.Millisecond}}, Warmup: NoWarmup, Think: Constant(10 * time.Millisecond), Secrets: Secrets{gatewayToken}}
+	res, err := Measure(t.Context(), s)
+	require.NoError(t, err)
+	checked := res.Check(says, panics)
+	checks := SLOs{says, panics}.checks()
+	s, err = plan(s, checks, time.Time{})
+	require.NoError(t, err)
+	for i, c := range checks {
+		checked = append(checked, judgeStep(c, &res.Steps[0], newJudge(s, 1)))
+		assert.Equal(t, checked[i].Message, checked[i+2].Message, "a run judges as Check does")
+	}
+	assert.Equal(t, "no [redacted]", checked[0].Want)
+	assert.Contains(t, checked[0].Message, "seen: [redacted]")
+	assert.Contains(t, checked[1].Message, "panicked: with [redacted]")
+	assert.NotContains(t, fmt.Sprintf("%+v", checked), gatewayToken)
+}
+
 // named is a target that embeds one, and tells more of it.
 type named struct{ OpenAI }
 

@@ -13,6 +13,7 @@ import (
 // before anything is sent.
 func plan(s Scenario, checks []check, deadline time.Time) (Scenario, error) {
 	s = s.withDefaults()
+	s.tellSecrets(checks)
 	strictness, err := effectiveStrictness(s.Strictness)
 	s.Strictness = strictness
 	if err = errors.Join(err, refuse(s, checks, deadline)); err == nil {

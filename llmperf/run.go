@@ -170,6 +170,7 @@ func (r *Result) Check(slos ...SLO) []Outcome {
 	if r.scenario.Confidence == 0 {
 		return r.unread(checks)
 	}
+	r.scenario.tellSecrets(checks)
 	_ = openRegressions(checks, r.scenario, r.Virtual || bubble.Inside(), false) // the checks themselves say what is wrong
 	j := newJudge(r.scenario, len(r.Steps)+len(r.NotRun))
 	var outcomes []Outcome

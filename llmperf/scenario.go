@@ -44,11 +44,11 @@ type Scenario struct {
 	PublicHosts []string
 
 	// Secrets are texts that no output shows, beside the keys of targets of this
-	// package: wherever one stands in what a request failed with, a target calls itself
-	// or ended the run, in whatever escaping or encoding, there is [redacted] in its
-	// place. Declare what only a [TargetFunc] knows, such as the key that it gives an
-	// SDK, or what only a client's transport does. One has at least 4 characters. What
-	// a [Custom] SLO says is shown as it says it.
+	// package: wherever one stands in what a request failed with, a target calls
+	// itself, a [Custom] SLO says or ended the run, in whatever escaping or encoding,
+	// there is [redacted] in its place. Declare what only a [TargetFunc] knows, such as
+	// the key that it gives an SDK, or what only a client's transport does. One has at
+	// least 4 characters.
 	Secrets Secrets
 
 	Observers []Observer // told of the run as it goes on

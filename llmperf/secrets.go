@@ -45,3 +45,10 @@ func (s Secrets) validate() error {
 // secrets are what no output of a run may show, as far as it is known before any
 // request.
 func (s Scenario) secrets() []string { return slices.Concat(secretsOfTarget(s.Target), s.Secrets) }
+
+// tellSecrets has checks know what their words must not show.
+func (s Scenario) tellSecrets(checks []check) {
+	for i := range checks {
+		checks[i].secrets = s.secrets()
+	}
+}

@@ -102,6 +102,7 @@ type check struct {
 	tokens  bool     // output tokens must have been reported
 	target  string   // scope: the requests of this target of a mix; "" for all
 	guard   bool     // what is not refuted passes
+	secrets []string // what the words of a user's own must not show
 
 	regression *regression // what stored runs a step is compared with; nil for none
 
