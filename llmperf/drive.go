@@ -27,15 +27,20 @@ func (m *measurement) patience() time.Duration { return m.scenario.Timeout + loa
 
 // unsent records a request of an open loop that was never sent.
 func (m *measurement) unsent(r *record.Recorder, q load.Request, cutOff bool) {
-	s := record.Sample{User: int32(q.User), Sent: int64(q.Sent), Open: true, Held: q.Held, End: int64(m.clock.Now())}
-	if mix, ok := m.scenario.Target.(Mix); ok {
-		s.Part = int16(mix.draw(m.scenario.Seed, q.User, q.Number))
-	}
+	s := record.Sample{User: int32(q.User), Part: m.partOf(q), Sent: int64(q.Sent), Open: true, Held: q.Held, End: int64(m.clock.Now())}
 	s.Class, s.Detail = record.NotSent, "not sent: all of scenario.MaxInFlight's requests were in flight until its timeout had passed"
 	if cutOff {
 		s.Class, s.Detail = record.Unfinished, "not sent: the run ended while it waited for others in flight"
 	}
 	r.Add(&s)
+}
+
+// partOf is which target of a mix a request is for.
+func (m *measurement) partOf(q load.Request) int16 {
+	if mix, ok := m.scenario.Target.(Mix); ok {
+		return int16(mix.draw(m.scenario.Seed, q.User, q.Number))
+	}
+	return 0
 }
 
 // start is the load at the step's begin.

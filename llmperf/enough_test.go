@@ -46,3 +46,15 @@ func TestAPlanThatYieldsTooLittleIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatReadmesFirstRunCanProve is what README says of it.
+func TestWhatReadmesFirstRunCanProve(t *testing.T) {
+	slos := []SLO{NoSaturationBelow(50), UpTo(50, TailRatioBelow(2), FailureRateBelow(0.001), TTFT.P95Below(800*time.Millisecond))}
+	plan := func(answer time.Duration) error {
+		s, _ := sound()
+		s.Profile, s.ExpectedLatency = StepProfile{StepUsers: 10, StepTime: time.Minute, MaxUsers: 100}, answer
+		return planOf(s, slos, time.Time{})
+	}
+	assert.NoError(t, plan(2500*time.Millisecond))
+	assert.ErrorContains(t, plan(2600*time.Millisecond), "failure_rate: with answers of 2.6 s")
+}

@@ -74,8 +74,8 @@ func panicked(r any) *fault {
 // How long after the end of the run's context a function of the test's own is waited
 // for: while the load is on, and once it is over.
 const (
-	patienceUnderLoad = time.Second
-	patienceAfterLoad = 3 * time.Second // what an observer's Stop sends elsewhere may take
+	hangsUnderLoad = time.Second
+	hangsAfterLoad = 3 * time.Second // what an observer's Stop sends elsewhere may take
 )
 
 // guard calls a function of the test's own, and the goroutine that steers waits for
@@ -83,8 +83,8 @@ const (
 // not waited for any longer may still go on: what it writes to must be nobody
 // else's, and what it reads must not be written to. It is called no more.
 func (m *measurement) guard(whose string, f func()) bool {
-	if patience, hangs := m.hanging.Load(whose); hangs {
-		m.giveUpOn(whose, patience.(time.Duration)) // it may have been found out by a reporter
+	if waited, hangs := m.hanging.Load(whose); hangs {
+		m.giveUpOn(whose, waited.(time.Duration)) // it may have been found out by a reporter
 		return false
 	}
 	over := aside(f)
@@ -92,17 +92,17 @@ func (m *measurement) guard(whose string, f func()) bool {
 	select {
 	case wrong = <-over:
 	case <-m.ctx.Done():
-		patience := patienceUnderLoad
+		wait := hangsUnderLoad
 		if m.left {
-			patience = patienceAfterLoad
+			wait = hangsAfterLoad
 		}
-		timer := time.NewTimer(patience + load.Grain/2) // not with one that returns on the dot
+		timer := time.NewTimer(wait + load.Grain/2) // not with one that returns on the dot
 		defer timer.Stop()
 		select {
 		case wrong = <-over:
 		case <-timer.C:
-			m.hanging.Store(whose, patience)
-			m.giveUpOn(whose, patience)
+			m.hanging.Store(whose, wait)
+			m.giveUpOn(whose, wait)
 			return false
 		}
 	}
@@ -120,10 +120,10 @@ func (m *measurement) guard(whose string, f func()) bool {
 
 // giveUpOn ends the load, since the run was to end, and a function of the test's own
 // keeps the goroutine that steers from it.
-func (m *measurement) giveUpOn(whose string, patience time.Duration) {
+func (m *measurement) giveUpOn(whose string, waited time.Duration) {
 	m.leave()
 	m.stopped() // for what came first
-	hangs := fmt.Sprintf("%s did not return within %v", whose, patience)
+	hangs := fmt.Sprintf("%s did not return within %v", whose, waited)
 	switch {
 	case m.aborted == "":
 		m.interrupt("%v, and %s of that", context.Cause(m.ctx), hangs)

@@ -46,7 +46,7 @@ func sayWhatWasLeftOut(t *testing.T, r *Result) {
 	case left == len(r.Outcomes):
 		t.Errorf("-run, -skip or -failfast left out all of the %d verdicts, so that a pass would prove nothing; their tests are named as in %s/%s", left, t.Name(), r.Outcomes[0].path())
 	case !decided:
-		t.Errorf("-run, -skip or -failfast chose %d of %d verdicts, none of which is decided, so that a pass would prove nothing", len(r.Outcomes)-left, len(r.Outcomes))
+		t.Errorf("-run, -skip or -failfast chose %d of %d verdicts, none of which is decided, so that a pass would prove nothing: their messages say what would decide them", len(r.Outcomes)-left, len(r.Outcomes))
 	case len(failed) > 0:
 		t.Logf("-run, -skip or -failfast left out %d of %d verdicts; this test does not fail by them, but would by %s", left, len(r.Outcomes), strings.Join(failed, ", "))
 	}

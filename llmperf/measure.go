@@ -108,7 +108,7 @@ type measurement struct {
 	aborted  string
 	brief    bool // its result is one of many, of a run that goes on
 
-	late time.Duration // since when a request of the step that is told next is overdue; 0 if none is
+	overdueSince time.Duration // since when a request of the step that is told next is overdue; 0 if none is
 
 	watched    bool // by a live page
 	nextMoment time.Duration
@@ -372,12 +372,9 @@ func (m *measurement) collectLast() {
 	})
 	now := int64(m.clock.Now())
 	for _, q := range pending {
-		s := record.Sample{User: int32(q.User), Number: int32(q.Number), Sent: int64(q.Sent), Open: q.Open, End: now, Class: record.Unfinished, Detail: "the target did not return"}
+		s := record.Sample{User: int32(q.User), Number: int32(q.Number), Part: m.partOf(q), Sent: int64(q.Sent), Open: q.Open, End: now, Class: record.Unfinished, Detail: "the target did not return"}
 		if q.Open {
 			s.Dispatched = s.Sent // or later: its sender, who knows, has not told
-		}
-		if mix, ok := m.scenario.Target.(Mix); ok {
-			s.Part = int16(mix.draw(m.scenario.Seed, q.User, q.Number))
 		}
 		if !home[id{s.User, s.Number, s.Open}] {
 			m.file(&s)
@@ -599,9 +596,9 @@ func (m *measurement) done() []Step {
 func (m *measurement) overdue(now, until time.Duration) {
 	switch {
 	case now < until+m.patience():
-	case m.late == 0:
-		m.late = now
-	case now > m.late+leaveLimit:
+	case m.overdueSince == 0:
+		m.overdueSince = now
+	case now > m.overdueSince+leaveLimit:
 		m.interrupt("a target did not return within %v of its context's end; it must honour ctx", leaveLimit)
 	}
 }
@@ -623,7 +620,7 @@ func (m *measurement) tell(all bool) {
 				m.overdue(now, step.Until)
 				break
 			}
-			m.late = 0
+			m.overdueSince = 0
 			m.collect()
 		}
 		m.sumUp(&step.Step, step.bucket)

@@ -50,7 +50,7 @@ func isPrivate(a netip.Addr) bool {
 // publicAddress is the first public address that a host has, or none. Of a name that
 // cannot be resolved, which is the error, nothing is known.
 func publicAddress(host string) (netip.Addr, error) {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if isLocalhost(host) {
 		return netip.Addr{}, nil
 	}
 	addresses := []netip.Addr{}
@@ -76,6 +76,11 @@ func publicAddress(host string) (netip.Addr, error) {
 func isProxied(u *url.URL) bool {
 	proxy, err := proxyOf(&http.Request{URL: u})
 	return err == nil && proxy != nil
+}
+
+// isLocalhost reports whether a name is of this machine by definition (RFC 6761, 6.3).
+func isLocalhost(host string) bool {
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // hostOf is a URL's host as it is compared.

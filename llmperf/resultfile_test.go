@@ -51,11 +51,6 @@ func FuzzResult(f *testing.F) {
 	for _, text := range []string{`{"schema":1,"steps":[{"users":-1,"latency":{"n":5,"p95_ns":-7}}]}`, `{"schema":1,"steps":[{"requests":3,"failed":9,"seconds":0,"failures":{"":-1}}]}`, `{"schema":1,"saturation":{"found":true},"not_run":[{}]}`} {
 		f.Add([]byte(text))
 	}
-	slos := []SLO{
-		Latency.P95Below(time.Second), TTFT.P99Below(time.Second), ITL.P50Below(time.Second), TailRatioBelow(2), FailureRateBelow(0.01), ThroughputAbove(1),
-		GoodputAbove(1, TTFT.Within(time.Second)), OutputTokensAbove(1), NoSaturationBelow(100), GrowthAtMost(Linear), OnTarget("chat", Latency.P50Below(time.Second)),
-		UpTo(50, Guard(Overhead.P95Below(time.Second))),
-	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var r Result
 		if json.Unmarshal(data, &r) != nil {
@@ -66,8 +61,8 @@ func FuzzResult(f *testing.F) {
 		_, _ = r.histogramLog()
 		_ = r.summary()
 		_ = r.String()
-		for _, o := range r.Check(slos...) {
-			require.NotEmpty(t, o.Verdict)
+		for _, o := range r.Check(Latency.P95Below(time.Second), FailureRateBelow(0.01)) {
+			require.Equal(t, Fail, o.Verdict, "whatever it says, nothing passes")
 		}
 	})
 }

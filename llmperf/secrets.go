@@ -48,7 +48,8 @@ func (s Scenario) secrets() []string { return slices.Concat(secretsOfTarget(s.Ta
 
 // tellSecrets has checks know what their words must not show.
 func (s Scenario) tellSecrets(checks []check) {
+	secrets := s.secrets()
 	for i := range checks {
-		checks[i].secrets = s.secrets()
+		checks[i].secrets = secrets
 	}
 }

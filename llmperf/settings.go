@@ -98,7 +98,7 @@ func hostText(u *url.URL) string {
 	host := hostOf(u)
 	address, err := netip.ParseAddr(host)
 	switch {
-	case err == nil && address.Unmap().IsLoopback(), host == "localhost", strings.HasSuffix(host, ".localhost"):
+	case err == nil && address.Unmap().IsLoopback(), isLocalhost(host):
 		return "loopback"
 	case u.Port() == "":
 		return host

@@ -93,7 +93,7 @@ func (c *conn) exchange(req *http.Request, out *request) (*http.Response, error)
 		}
 		return nil, err
 	}
-	b := &body{inner: resp.Body, conn: c, ctx: ctx, stop: stop, writing: w, status: resp.StatusCode, reusable: !resp.Close && resp.StatusCode >= http.StatusOK}
+	b := &body{inner: resp.Body, conn: c, ctx: ctx, stop: stop, writing: w, status: resp.StatusCode, reusable: !c.transport.opaque.Load() && !resp.Close && resp.StatusCode >= http.StatusOK}
 	if resp.Body == http.NoBody {
 		b.end(io.EOF)
 		return resp, nil

@@ -285,6 +285,7 @@ func TestAConnectionThatHidesIsLeftToNetHTTP(t *testing.T) {
 	require.True(t, ours.Takes(post(server.URL)))
 	require.Contains(t, answerOf(ours.RoundTrip(post(server.URL))), "stream")
 	assert.False(t, ours.Takes(post(server.URL)))
+	assert.Empty(t, ours.idle, "nobody would take it")
 }
 
 // TestClosedWhileSending: a request to a connection that its server closes while it
